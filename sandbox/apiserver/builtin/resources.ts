@@ -1,0 +1,34 @@
+/** The built-in kinds as the registry takes them. */
+import type { Resource } from "../types.ts";
+import { type CatalogEntry, catalog } from "./catalog.ts";
+import { columnsOf } from "./columns.ts";
+import { strategyOf } from "./strategy.ts";
+
+/** Every built-in kind, in the order of discovery. */
+export function builtinResources(): Resource[] {
+  return catalog.map(resourceOf);
+}
+
+function resourceOf(entry: CatalogEntry): Resource {
+  const columns = columnsOf(entry.group, entry.plural);
+  return {
+    group: entry.group,
+    kind: entry.kind,
+    listKind: `${entry.kind}List`,
+    plural: entry.plural,
+    singular: entry.singular,
+    shortNames: entry.shortNames,
+    categories: entry.categories,
+    namespaced: entry.namespaced,
+    versions: entry.versions,
+    storageVersion: entry.versions[0] ?? "v1",
+    verbs: entry.verbs,
+    subresources: {
+      ...(entry.status ? { status: true } : {}),
+      ...(entry.scale === undefined ? {} : { scale: entry.scale }),
+    },
+    strategy: strategyOf({}),
+    columns: () => columns,
+    custom: false,
+  };
+}

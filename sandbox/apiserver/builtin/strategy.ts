@@ -1,0 +1,24 @@
+/** Turns what is known about a kind into the `Strategy` the write pipeline calls. */
+import type { FieldError, KubeObject, Strategy, TypeSchema } from "../types.ts";
+
+/** What is particular to one kind. Everything absent means: nothing to do. */
+export interface KindRules {
+  readonly schema?: (version: string) => TypeSchema | undefined;
+  readonly defaults?: (object: KubeObject, version: string, old: KubeObject | undefined) => void;
+  readonly validate?: (
+    object: KubeObject,
+    old: KubeObject | undefined,
+    subresource: string | undefined,
+  ) => FieldError[];
+}
+
+export function strategyOf(rules: KindRules): Strategy {
+  return {
+    schema: (version) => rules.schema?.(version),
+    prune: () => [],
+    setDefaults: (object, version, old) => rules.defaults?.(object, version, old),
+    validate: (object, old, subresource) => rules.validate?.(object, old, subresource) ?? [],
+    prepareForCreate: () => {},
+    prepareForUpdate: () => {},
+  };
+}
