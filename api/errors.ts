@@ -28,24 +28,36 @@ export type ErrorCode =
   | "lease.lost"
   | "aborted";
 
+/** What the API server said when it refused: the readable parts of its Status. */
+export interface ServerAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Status.reason, such as `AlreadyExists`; empty when the answer was no Status. */
+  readonly reason: string;
+  readonly causes: readonly { readonly field: string; readonly message: string; readonly reason: string }[];
+}
+
 /** The one error type that crosses rooms. Always says what happened in words a user can act on, and keeps the cause. */
 export class WeirError extends Error {
   readonly code: ErrorCode;
   readonly class: ErrorClass;
   /** Not before this many milliseconds (Retry-After). */
   readonly retryAfterMs: number | undefined;
+  /** Present when the API server answered. */
+  readonly answer: ServerAnswer | undefined;
 
   constructor(
     code: ErrorCode,
     errorClass: ErrorClass,
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number } = {},
+    options: { cause?: unknown; retryAfterMs?: number; answer?: ServerAnswer } = {},
   ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.name = "WeirError";
     this.code = code;
     this.class = errorClass;
     this.retryAfterMs = options.retryAfterMs;
+    this.answer = options.answer;
   }
 }
 

@@ -1,0 +1,31 @@
+import type { RawObject } from "./object.ts";
+import type { FromSchema, Schema } from "./schema.ts";
+
+export const alertProviderSpecSchema = {
+  type: "object",
+  required: ["type"],
+  description: "Where alerts are sent.",
+  properties: {
+    type: {
+      type: "string",
+      enum: ["slack", "msteams", "discord", "rocket", "gchat"],
+      description: "Kind of chat.",
+    },
+    channel: { type: "string", maxLength: 253, description: "Channel (default general)." },
+    username: { type: "string", maxLength: 253, description: "Name of the sender (default flagger)." },
+    address: { type: "string", maxLength: 2048, description: "URL of the incoming hook. Leave empty with secretRef." },
+    proxy: { type: "string", maxLength: 2048, description: "HTTP proxy to send through." },
+    secretRef: {
+      type: "object",
+      required: ["name"],
+      description: "Secret with the key address, and token if needed, in the provider's namespace.",
+      properties: { name: { type: "string", minLength: 1, maxLength: 253, description: "Name of the Secret." } },
+    },
+  },
+} as const satisfies Schema;
+
+export type AlertProviderSpec = FromSchema<typeof alertProviderSpecSchema>;
+
+export interface AlertProvider extends RawObject {
+  readonly spec: AlertProviderSpec;
+}
