@@ -1,0 +1,143 @@
+import type { Canary, CanaryHook, CanaryMetric, CanaryStatus } from "../../api/index.ts";
+
+/**
+ * The words between the three halves of the loop: `observe` fills an Observation, `decide` turns it into a Decision,
+ * `act` performs its actions. Plain data, no handles: an Observation can be written to a file and replayed.
+ */
+
+/** How the requests for one canary are split. Whole percents; `primary + canary` is 100. */
+export interface Traffic {
+  readonly primary: number;
+  readonly canary: number;
+  /** Requests to the primary are copied to the canary, whose answers are dropped. */
+  readonly mirror: boolean;
+}
+
+/** Whether an object that we generate is as it should be. Weights of a route do not count here: see `traffic`. */
+export type Fit = "absent" | "differs" | "fits";
+
+/** Whether a workload can serve. `why` completes the known event text `… not ready: {why}`. */
+export type Readiness =
+  | { readonly ready: true }
+  | {
+      readonly ready: false;
+      readonly why: string;
+      /** False: waiting longer will not help (deadline exceeded). */
+      readonly retriable: boolean;
+      /** When to look again even if nothing changes (a deadline runs out), in milliseconds since the epoch. */
+      readonly recheckAt?: number;
+    };
+
+/** What decide needs to know of the target or the primary. */
+export interface Workload {
+  /** The revision of its template; of the primary: the revision it was made from. `foreign` when made by another system. */
+  readonly revision: string;
+  /** `spec.replicas` (absent counts as 1); of a DaemonSet 1 when it may run and 0 when it is held off its nodes. */
+  readonly replicas: number;
+  readonly readiness: Readiness;
+  /** Who changed the template last, from the webhook's stamp. */
+  readonly changedBy?: string;
+  /** How many replicas the user wishes for, kept by the webhook when it pins the field. */
+  readonly wishedReplicas?: number;
+  /** Held by the webhook: a template change before the primary could serve. */
+  readonly held?: boolean;
+}
+
+/** One look at the world for one canary. Everything decide may use. */
+export interface Observation {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly canary: Canary;
+  /** The provider in force: `spec.provider`, else the flag. */
+  readonly provider: string;
+  readonly target: Workload | undefined;
+  readonly primary: Workload | undefined;
+  /** Why the target cannot be used at all (missing selector label, wrong kind); a known event text. */
+  readonly obstacle?: string;
+  readonly objects: {
+    readonly canaryService: Fit;
+    readonly primaryService: Fit;
+    readonly apexService: Fit;
+    /** `none`: the canary has no autoscaler. */
+    readonly primaryScaler: Fit | "none";
+    /** `none`: the provider routes by Services alone. */
+    readonly route: Fit | "none";
+  };
+  /** What the route does now; undefined when there is none. `notAccepted`: the router has not taken it (yet). */
+  readonly traffic: Traffic | { readonly notAccepted: string } | undefined;
+  /** Replicas a canary starts with: the primary's, or its scaler's minimum. */
+  readonly canaryReplicas: number;
+  /** When the last round of questions was answered, if this process asked it; lost in a crash, which only asks sooner. */
+  readonly lastRoundAt?: number;
+  /** What was asked in this pass, by question id. */
+  readonly answers: Readonly<Record<string, Answer>>;
+  /** Drain time after traffic has left a workload and before it goes to zero, in milliseconds. */
+  readonly drainMs: number;
+}
+
+/** What decide wants to know from outside. Questions of one decision are asked concurrently, each with its own deadline. */
+export type Question =
+  | { readonly id: string; readonly kind: "hook"; readonly hook: CanaryHook; readonly phase: string }
+  | { readonly id: string; readonly kind: "metric"; readonly metric: CanaryMetric }
+  /** Are the providers of all metrics reachable? */
+  | { readonly id: string; readonly kind: "providers" }
+  /** Ready endpoints behind a Service, read live. */
+  | { readonly id: string; readonly kind: "endpoints"; readonly service: string };
+
+/** A measurement: never a bare number, so that "no data" and "broken" stay apart. */
+export type Sample =
+  | { readonly kind: "value"; readonly value: number }
+  | { readonly kind: "noData"; readonly message: string }
+  /** `message` is a complete known event text (`Prometheus query failed: …`, `Metric template … error: …`). */
+  | { readonly kind: "failed"; readonly message: string };
+
+export type Answer =
+  | { readonly kind: "hook"; readonly ok: boolean; readonly message: string }
+  /** `builtin` is the observer string of spec for the texts of built-in checks; several samples when one metric is checked in two ways. */
+  | { readonly kind: "metric"; readonly readings: readonly Reading[] }
+  | { readonly kind: "providers"; readonly error: string | undefined }
+  | { readonly kind: "endpoints"; readonly ready: number };
+
+/** One way of measuring one metric of the list. */
+export interface Reading {
+  /** Decides unit, bounds and texts: built-in success rate (%), built-in duration (ms), inline query, or template. */
+  readonly source: "success-rate" | "duration" | "inline" | "template";
+  /** The provider as the known texts name it, e.g. `gatewayapi:v1`. */
+  readonly provider: string;
+  readonly sample: Sample;
+}
+
+/** The objects we generate; `act` renders each from the canary and the target. */
+export type Generated = "canaryService" | "primaryService" | "apexService" | "primary" | "primaryScaler" | "route";
+
+/** One change to the world, idempotent. Performed in order; the first failure ends the pass and the key is observed again. */
+export type Action =
+  /** Create the object or bring it back to what the canary says. For `route`: weights are kept as they are. */
+  | { readonly kind: "ensure"; readonly object: Generated; readonly traffic?: Traffic }
+  /** Write weights. */
+  | { readonly kind: "shift"; readonly traffic: Traffic }
+  | { readonly kind: "scaleTarget"; readonly replicas: number }
+  | { readonly kind: "scalePrimary"; readonly replicas: number }
+  /** Let go of a target that the webhook holds paused. */
+  | { readonly kind: "unhold" }
+  /** Copy the target's template to the primary, if the target still has this revision; otherwise a conflict. */
+  | { readonly kind: "promote"; readonly revision: string }
+  /** The whole status as it shall be. */
+  | { readonly kind: "status"; readonly status: CanaryStatus }
+  | { readonly kind: "event"; readonly type: "Normal" | "Warning"; readonly message: string }
+  /** Hooks that are told and not asked (post-rollout): called after the status is written; results become events. */
+  | { readonly kind: "tell"; readonly hooks: readonly CanaryHook[]; readonly phase: string }
+  | { readonly kind: "count"; readonly outcome: "succeeded" | "failed" | "skipped" }
+  /** Let everything go on deletion: Service and route back to the target, so that nobody notices. */
+  | { readonly kind: "handBack" }
+  | { readonly kind: "finalizer"; readonly present: boolean };
+
+export interface Decision {
+  readonly actions: readonly Action[];
+  /** Asked after the actions; then decide is called again with the answers. */
+  readonly questions: readonly Question[];
+  /** When to look again though nothing changed, in milliseconds; absent: only when something changes. */
+  readonly wakeAfterMs?: number;
+}
+
+export type Decide = (seen: Observation) => Decision;
