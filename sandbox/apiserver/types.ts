@@ -129,6 +129,10 @@ export interface TypeSchema {
   /** True: unknown fields are kept (`x-kubernetes-preserve-unknown-fields`). */
   readonly preserveUnknown?: boolean;
   readonly nullable?: boolean;
+  /** Name of the Go type (`DeploymentSpec`, `int32`), as decoding errors quote it. */
+  readonly goType?: string;
+  /** The zero value (`""`, 0, false, `[]`, `{}`) is the same as absent: what Go's `omitempty` does to plain fields. */
+  readonly omitZero?: boolean;
 }
 
 /** What a resource does to an object on its way in. Implementations are pure. */
@@ -137,6 +141,11 @@ export interface Strategy {
   schema(version: string): TypeSchema | undefined;
   /** Drops unknown fields; their paths are returned for `fieldValidation` Strict and Warn. Changes `object` in place. */
   prune(object: KubeObject, version: string): string[];
+  /**
+   * Why the object cannot be decoded into its type (`json: cannot unmarshal string into Go struct field …`), if so.
+   * The caller words the answer around it, which differs between POST, PUT and the patches.
+   */
+  decodeProblem?(object: unknown, version: string): string | undefined;
   /** Fills defaults, in place. Called after decoding and again after every mutating webhook. `old` is undefined on create. */
   setDefaults(object: KubeObject, version: string, old?: KubeObject): void;
   /** Everything wrong with the object; on update `old` is the stored one (ratcheting, immutable fields). */
