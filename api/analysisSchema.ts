@@ -146,11 +146,12 @@ export const analysisSchema = {
     interval: { ...duration, description: "Time between two steps, for example 30s or 1m30s (at least 1s)." },
     threshold: { type: "integer", description: "Failed checks after which the release is taken back (at least 1)." },
     maxWeight: { ...percent, description: "Share of traffic in percent at which promotion starts (default 100)." },
-    stepWeight: { ...percent, description: "How many percent each step adds." },
+    stepWeight: { ...percent, minimum: 1, description: "How many percent each step adds." },
     stepWeights: {
       type: "array",
+      minItems: 1,
       maxItems: 100,
-      items: percent,
+      items: { ...percent, minimum: 1 },
       description: "The share of traffic in percent at each step, rising.",
     },
     stepWeightPromotion: {
@@ -160,6 +161,7 @@ export const analysisSchema = {
     },
     iterations: {
       type: "integer",
+      minimum: 1,
       maximum: 100000,
       description: "Number of checks for blue/green, or for A/B testing together with match.",
     },

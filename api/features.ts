@@ -53,3 +53,8 @@ const none: ReadonlySet<Feature> = new Set();
 export function featuresOf(provider: string): ReadonlySet<Feature> {
   return sets.get(provider) ?? none;
 }
+
+/** Every provider that supports the feature. */
+export function providersWith(feature: Feature): readonly string[] {
+  return Object.keys(table).filter((provider) => featuresOf(provider).has(feature));
+}

@@ -10,6 +10,7 @@ export * from "./metricTemplate.ts";
 export * from "./names.ts";
 export * from "./object.ts";
 export * from "./ownership.ts";
+export * from "./raw.ts";
 export * from "./reasons.ts";
 export * from "./revision.ts";
 export * from "./rules.ts";

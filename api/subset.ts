@@ -1,31 +1,26 @@
 /**
  * Whether everything that `wanted` states is found in `live`. Keys that only `live` has belong to the server's defaults or to other
- * people and do not count. Lists must have the same length and order. Null, an empty map and an empty list mean the same as absent,
- * as they do to the API server.
+ * people and do not count. Lists must have the same length and order. A stated null states nothing, and an empty map or list is
+ * the same as an absent one, as it is to the API server.
  */
 export function isSubset(wanted: unknown, live: unknown): boolean {
-  if (isEmpty(wanted)) {
-    return isEmpty(live) || typeof live === "object";
+  if (wanted === undefined || wanted === null) {
+    return true;
   }
   if (Array.isArray(wanted)) {
+    const items = live === undefined || live === null ? [] : live;
     return (
-      Array.isArray(live) && live.length === wanted.length && wanted.every((item, index) => isSubset(item, live[index]))
+      Array.isArray(items) &&
+      items.length === wanted.length &&
+      wanted.every((item, index) => isSubset(item, items[index]))
     );
   }
   if (typeof wanted === "object") {
-    if (typeof live !== "object" || live === null || Array.isArray(live)) {
-      return Object.values(wanted as object).every(isEmpty) && isEmpty(live);
+    if (live !== undefined && live !== null && (typeof live !== "object" || Array.isArray(live))) {
+      return false;
     }
-    return Object.entries(wanted as object).every(([key, value]) =>
-      isSubset(value, (live as Readonly<Record<string, unknown>>)[key]),
-    );
+    const fields = (live ?? {}) as Readonly<Record<string, unknown>>;
+    return Object.entries(wanted).every(([key, value]) => isSubset(value, fields[key]));
   }
   return wanted === live;
-}
-
-function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null) {
-    return true;
-  }
-  return typeof value === "object" && Object.keys(value).length === 0;
 }
