@@ -14,8 +14,11 @@ export interface Workload {
   /** `spec.replicas` (absent counts as 1); of a DaemonSet 1 when it may run and 0 when it is held off its nodes. */
   readonly replicas: number;
   readonly readiness: Readiness;
-  /** Who changed the template last, from the webhook's stamp. */
+  /** Pods that can serve right now. */
+  readonly available: number;
+  /** Who changed the template last and when (RFC 3339), from the webhook's stamp. */
   readonly changedBy?: string;
+  readonly changedAt?: string;
   /** How many replicas the user wishes for, kept by the webhook when it pins the field. */
   readonly wishedReplicas?: number;
   /** Held by the webhook: a template change before the primary could serve. */
@@ -107,14 +110,16 @@ export type Action =
   /** Hooks that are told and not asked (post-rollout): called after the status is written; results become events. */
   | { readonly kind: "tell"; readonly hooks: readonly CanaryHook[]; readonly phase: string }
   | { readonly kind: "count"; readonly outcome: "succeeded" | "failed" | "skipped" }
-  /** Let everything go on deletion: Service and route back to the target, so that nobody notices. */
-  | { readonly kind: "handBack" }
+  /** On deletion: Service and route go to this workload and are the user's from then on, so that nobody notices. */
+  | { readonly kind: "handBack"; readonly to: "target" | "primary" }
   | { readonly kind: "finalizer"; readonly present: boolean };
 
 export interface Decision {
   readonly actions: readonly Action[];
   /** Asked after the actions; then decide is called again with the answers. */
   readonly questions: readonly Question[];
+  /** The questions are a round of analysis: when they are answered is the next `lastRoundAt`. */
+  readonly round?: boolean;
   /** When to look again though nothing changed, in milliseconds; absent: only when something changes. */
   readonly wakeAfterMs?: number;
 }

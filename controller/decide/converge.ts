@@ -1,0 +1,94 @@
+import type { Canary } from "../../api/index.ts";
+import { eventText } from "../../api/index.ts";
+import { observedTraffic, plannedTraffic, sameTraffic } from "./plan.ts";
+import { perform, wait } from "./round.ts";
+import { hold } from "./status.ts";
+import type { Action, Decision, Observation, Readiness, Workload } from "./types.ts";
+
+/** The names that texts are made of. */
+export function namesOf(canary: Canary): {
+  readonly name: string;
+  readonly namespace: string;
+  readonly target: string;
+} {
+  return { name: canary.metadata.name, namespace: canary.metadata.namespace ?? "", target: canary.spec.targetRef.name };
+}
+
+/** Generated objects that are missing or were changed, brought back. The route keeps the split that is planned. */
+export function repairs(seen: Observation): Action[] {
+  const { objects } = seen;
+  const actions: Action[] = [];
+  for (const object of ["canaryService", "primaryService", "apexService", "primaryScaler"] as const) {
+    if (objects[object] === "absent" || objects[object] === "differs") actions.push({ kind: "ensure", object });
+  }
+  if (objects.route === "absent" || objects.route === "differs") {
+    actions.push({ kind: "ensure", object: "route", traffic: plannedTraffic(seen.canary, seen.provider) });
+  }
+  return actions;
+}
+
+/**
+ * Brings objects and weights to what the status says. Undefined when they are.
+ * Nobody is sent to a workload that cannot serve: then the weights stay until it can, whatever the plan says.
+ */
+export function converge(seen: Observation): Decision | undefined {
+  const actions = repairs(seen);
+  if (actions.length > 0) return perform(...actions);
+  const traffic = seen.traffic;
+  if (traffic === undefined) return undefined;
+  if (!("primary" in traffic)) return hold(seen, traffic.notAccepted);
+  const planned = plannedTraffic(seen.canary, seen.provider);
+  if (sameTraffic(traffic, planned)) return undefined;
+  const gaining =
+    planned.canary > traffic.canary ? seen.target : planned.primary > traffic.primary ? seen.primary : undefined;
+  if (gaining !== undefined && gaining.available === 0) return notReady(seen, gaining);
+  return perform({ kind: "shift", traffic: planned });
+}
+
+/** True when the split in force is the planned one (or there is nothing to split). */
+export function trafficSettled(seen: Observation): boolean {
+  if (seen.objects.route === "none") return true;
+  const traffic = observedTraffic(seen);
+  return traffic !== undefined && sameTraffic(traffic, plannedTraffic(seen.canary, seen.provider));
+}
+
+/** Waits for a workload, saying what it lacks. */
+export function notReady(seen: Observation, workload: Workload): Decision {
+  const readiness = workload.readiness;
+  const why = readiness.ready ? "waiting for rollout to finish: 0 available pods" : readiness.why;
+  return hold(seen, notReadyText(seen, workload, why), readiness.ready ? undefined : readiness.recheckAt);
+}
+
+function notReadyText(seen: Observation, workload: Workload, why: string): string {
+  const { target, namespace } = namesOf(seen.canary);
+  const primary = workload === seen.primary;
+  if (seen.canary.spec.targetRef.kind === "DaemonSet") {
+    const retriable = workload.readiness.ready || workload.readiness.retriable;
+    return primary
+      ? eventText.primaryDaemonSetNotReady(target, namespace, why)
+      : eventText.canaryDaemonSetNotReady(target, namespace, retriable, why);
+  }
+  return primary ? eventText.primaryNotReady(target, namespace, why) : eventText.canaryNotReady(target, namespace, why);
+}
+
+/**
+ * Takes the target to zero once its traffic is gone and had time to drain. Undefined when it is there.
+ * Traffic that still flows to it (a failed promotion) keeps it up.
+ */
+export function emptyTarget(seen: Observation): Decision | undefined {
+  const { target, canary } = seen;
+  if (target === undefined || target.replicas === 0) return undefined;
+  if (plannedTraffic(canary, seen.provider).canary > 0 || !trafficSettled(seen)) return undefined;
+  const left = drainLeft(seen);
+  return left > 0 ? wait(left) : perform({ kind: "scaleTarget", replicas: 0 });
+}
+
+/** Milliseconds that a workload without traffic is still kept, counted from the last change of the status. */
+export function drainLeft(seen: Observation): number {
+  const changed = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
+  return Number.isNaN(changed) ? 0 : changed + seen.drainMs - seen.now;
+}
+
+export function gaveUp(readiness: Readiness): readiness is Extract<Readiness, { ready: false }> {
+  return !readiness.ready && !readiness.retriable;
+}

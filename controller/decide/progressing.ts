@@ -1,0 +1,256 @@
+import { assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
+import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
+import { targetMissing } from "./initializing.ts";
+import { freshCounters, hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
+import { rest } from "./rest.ts";
+import { rollback } from "./rollback.ts";
+import {
+  endpointsQuestion,
+  failedChecks,
+  gate,
+  hookQuestion,
+  hookVerdicts,
+  perform,
+  pollGate,
+  roundQuestions,
+  tell,
+  unanswered,
+  untilDue,
+  wait,
+  warn,
+} from "./round.ts";
+import { conditionMessage, writeStatus } from "./status.ts";
+import type { Action, Decision, Observation, Workload } from "./types.ts";
+
+/** How soon to ask again for endpoints that are not there yet, in milliseconds. */
+const endpointsPollMs = 200;
+
+/** Progressing and WaitingPromotion: traffic comes over step by step while the checks hold. */
+export function progressing(seen: Observation): Decision {
+  const { canary, target, primary } = seen;
+  if (target === undefined) return targetMissing(seen);
+  if (primary === undefined) return rest(seen);
+  if (target.revision !== canary.status?.lastAppliedSpec) return superseded(seen, target);
+  if ((canary.status?.failedChecks ?? 0) >= threshold(canary) && !skipsAnalysis(canary))
+    return rollback(seen, { threshold: true });
+  if (target.replicas === 0) return perform({ kind: "scaleTarget", replicas: Math.max(1, seen.canaryReplicas) });
+  if (gaveUp(target.readiness)) return rollback(seen, { because: target.readiness.why });
+  if (target.available === 0 && hasStarted(canary)) return lostPods(seen, target);
+  const repair = converge(seen);
+  if (repair !== undefined) return repair;
+  if (plannedTraffic(canary, seen.provider).primary > 0 && !primary.readiness.ready) return notReady(seen, primary);
+  if (!target.readiness.ready) return notReady(seen, target);
+  if (skipsAnalysis(canary)) return perform(...promote(seen));
+  return hasStarted(canary) ? analyse(seen) : startAnalysis(seen);
+}
+
+/** The target moved on. Back to the promoted revision ends the release; anything else begins it again from zero. */
+function superseded(seen: Observation, target: Workload): Decision {
+  const { target: name, namespace } = namesOf(seen.canary);
+  if (target.revision === seen.canary.status?.lastPromotedSpec) {
+    return perform(
+      ...writeStatus(seen, {
+        phase: "Succeeded",
+        ...freshCounters,
+        lastAppliedSpec: target.revision,
+        message: "Reverted to the promoted revision, nothing to promote.",
+      }),
+      tell(`Revision reverted! Scaling down ${name}.${namespace}`),
+    );
+  }
+  return perform(
+    ...writeStatus(seen, {
+      phase: "Progressing",
+      ...freshCounters,
+      lastAppliedSpec: target.revision,
+      release: {
+        revision: target.revision,
+        ...(target.changedBy === undefined ? {} : { user: target.changedBy }),
+        ...(target.changedAt === undefined ? {} : { time: target.changedAt }),
+      },
+    }),
+    tell(eventText.restartingAnalysis(name, namespace)),
+  );
+}
+
+/** A canary that carries traffic and has no pod left: its share goes back to the primary at once, and that is a failed check. */
+function lostPods(seen: Observation, target: Workload): Decision {
+  const { target: name, namespace } = namesOf(seen.canary);
+  const why = target.readiness.ready ? "no pod is available" : target.readiness.why;
+  return perform(
+    ...writeStatus(seen, {
+      phase: "Progressing",
+      canaryWeight: 0,
+      iterations: 0,
+      failedChecks: (seen.canary.status?.failedChecks ?? 0) + 1,
+    }),
+    warn(eventText.canaryNotReady(name, namespace, why)),
+  );
+}
+
+/** Before the first traffic: the canary must have endpoints, then the pre-rollout hooks must pass. */
+function startAnalysis(seen: Observation): Decision {
+  const { canary } = seen;
+  const { name, namespace, target } = namesOf(canary);
+  const failed = canary.status?.failedChecks ?? 0;
+  if (failed > 0 && untilDue(seen) > 0 && !answersHere(seen)) return wait(untilDue(seen));
+  const endpoints = endpointsQuestion(canary, canaryName(canary));
+  if (unanswered(seen, [endpoints]).length > 0) return { actions: [], questions: [endpoints] };
+  const answer = seen.answers[endpoints.id];
+  if (answer?.kind === "endpoints" && answer.ready === 0) return wait(endpointsPollMs);
+  const hooks = hooksOf(canary, "pre-rollout");
+  const open = unanswered(
+    seen,
+    hooks.map((hook) => hookQuestion(canary, hook, "Progressing")),
+  );
+  const announced = tell(eventText.startingAnalysis(target, namespace));
+  if (open.length > 0) return { actions: [announced], questions: open, round: true };
+  const verdicts = hookVerdicts(seen, hooks, "Progressing");
+  const failures = verdicts.filter((verdict) => !verdict.ok);
+  const events = verdicts.map((verdict) =>
+    verdict.ok
+      ? tell(eventText.preRolloutPassed(verdict.hook.name))
+      : warn(eventText.preRolloutFailed(name, namespace, verdict.hook.name, verdict.message)),
+  );
+  if (failures.length > 0) return perform(...writeStatus(seen, { failedChecks: failed + 1 }), ...events);
+  return step(seen, hooks.length > 0 ? events : [announced]);
+}
+
+/** Any answer in this pass means that the round was due when it began. */
+function answersHere(seen: Observation): boolean {
+  return Object.keys(seen.answers).length > 0;
+}
+
+/** One round: all rollout hooks, metrics and rollback hooks at once; good rounds lead to the next step. */
+function analyse(seen: Observation): Decision {
+  const { canary } = seen;
+  const questions = [...roundQuestions(canary, "Progressing"), ...rollbackQuestions(seen)];
+  const open = unanswered(seen, questions);
+  const answered = questions.length > 0 && open.length === 0;
+  const due = untilDue(seen);
+  if (!answered && due > 0) return betweenRounds(seen, due);
+  if (open.length > 0) return { actions: [], questions: open, round: true };
+  const rollbacks = rollbackVerdicts(seen);
+  if (rollbacks.signalled) return rollback(seen, { manual: true, events: rollbacks.events });
+  const failures = failedChecks(seen, "Progressing");
+  if (failures.length > 0)
+    return perform(
+      ...writeStatus(seen, { failedChecks: (canary.status?.failedChecks ?? 0) + 1 }),
+      ...rollbacks.events,
+      ...failures.map(warn),
+    );
+  return step(seen, rollbacks.events);
+}
+
+/** Between rounds only an open promotion gate moves anything; the checks before it held. */
+function betweenRounds(seen: Observation, due: number): Decision {
+  if (!atGate(seen)) return wait(due);
+  const decision = step(seen, []);
+  return decision.questions.length > 0 || decision.wakeAfterMs === undefined
+    ? decision
+    : { ...decision, wakeAfterMs: Math.min(due, decision.wakeAfterMs) };
+}
+
+function atGate(seen: Observation): boolean {
+  return (
+    seen.canary.status?.phase === "WaitingPromotion" ||
+    (conditionMessage(seen, "Reconciling")?.startsWith("gate ") ?? false)
+  );
+}
+
+function step(seen: Observation, events: readonly Action[]): Decision {
+  const { canary, provider } = seen;
+  const { name, namespace } = namesOf(canary);
+  const next = nextStep(canary, provider);
+  switch (next.kind) {
+    case "weight":
+      return increase(seen, events, (passed) => [
+        ...writeStatus(seen, { phase: "Progressing", canaryWeight: next.weight }),
+        ...events,
+        ...passed,
+        tell(eventText.advanceWeight(name, namespace, next.weight)),
+      ]);
+    case "iteration":
+      return perform(
+        ...writeStatus(seen, { phase: "Progressing", iterations: next.iteration }),
+        ...events,
+        tell(eventText.advanceIteration(name, namespace, next.iteration, next.of)),
+      );
+    case "everyone":
+      return promotionGate(seen, events, (passed) => [
+        ...writeStatus(seen, { phase: "Progressing", iterations: next.iteration }),
+        ...events,
+        ...passed,
+        tell(mirrors(seen) ? eventText.stopMirroring() : eventText.routingAllToCanary()),
+      ]);
+    case "promote":
+      return promotionGate(seen, events, (passed) => [...promote(seen, [...events, ...passed])]);
+    default:
+      return assertNever(next);
+  }
+}
+
+function increase(
+  seen: Observation,
+  events: readonly Action[],
+  go: (passed: readonly Action[]) => readonly Action[],
+): Decision {
+  const answer = gate(seen, "confirm-traffic-increase", "Progressing");
+  if (answer.state === "ask") return { actions: [], questions: answer.questions };
+  if (answer.state === "open") return perform(...go(answer.events));
+  const { name, namespace } = namesOf(seen.canary);
+  const waitingFor = `gate ${answer.hook.name} is closed`;
+  const status = writeStatus(seen, { waitingFor });
+  // The gate's own news is told once: the status says since when it is closed.
+  return pollGate(
+    ...status,
+    ...(status.length > 0
+      ? [...events, warn(eventText.waitingForTrafficIncrease(name, namespace, answer.hook.name))]
+      : []),
+  );
+}
+
+function promotionGate(
+  seen: Observation,
+  events: readonly Action[],
+  go: (passed: readonly Action[]) => readonly Action[],
+): Decision {
+  const answer = gate(seen, "confirm-promotion", "Progressing");
+  if (answer.state === "ask") return { actions: [], questions: answer.questions };
+  if (answer.state === "open") return perform(...go(answer.events));
+  const { name, namespace } = namesOf(seen.canary);
+  const entering = seen.canary.status?.phase !== "WaitingPromotion";
+  return pollGate(
+    ...writeStatus(seen, { phase: "WaitingPromotion", waitingFor: `gate ${answer.hook.name} is closed` }),
+    ...(entering ? [...events, warn(eventText.waitingForPromotion(name, namespace, answer.hook.name))] : []),
+  );
+}
+
+/** Promotion is announced in the status first; the copy itself is made by the next phase, as often as it takes. */
+function promote(seen: Observation, events: readonly Action[] = []): Action[] {
+  const { target, namespace } = namesOf(seen.canary);
+  const weight = skipsAnalysis(seen.canary) ? 0 : weightAtPromotion(seen.canary, seen.provider);
+  return [
+    ...writeStatus(seen, { phase: "Promoting", canaryWeight: weight }),
+    ...events,
+    tell(eventText.copyingTemplate(target, namespace)),
+  ];
+}
+
+function mirrors(seen: Observation): boolean {
+  const traffic = seen.traffic;
+  return traffic !== undefined && "mirror" in traffic && traffic.mirror;
+}
+
+function rollbackQuestions(seen: Observation) {
+  return hooksOf(seen.canary, "rollback").map((hook) => hookQuestion(seen.canary, hook, "Progressing"));
+}
+
+/** A rollback hook that says yes takes the release back; one that says no is no news. */
+function rollbackVerdicts(seen: Observation): { readonly signalled: boolean; readonly events: readonly Action[] } {
+  const verdicts = hookVerdicts(seen, hooksOf(seen.canary, "rollback"), "Progressing");
+  const yes = verdicts.find((verdict) => verdict.ok);
+  return yes === undefined
+    ? { signalled: false, events: [] }
+    : { signalled: true, events: [warn(eventText.rollbackPassed(yes.hook.name))] };
+}

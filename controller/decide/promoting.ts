@@ -1,0 +1,80 @@
+import { eventText, stepWeightPromotion } from "../../api/index.ts";
+import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
+import { targetMissing } from "./initializing.ts";
+import { freshCounters, hooksOf, weightOf } from "./plan.ts";
+import { rest } from "./rest.ts";
+import { perform, tell, untilDue, wait, warn } from "./round.ts";
+import { writeStatus } from "./status.ts";
+import type { Decision, Observation, Workload } from "./types.ts";
+
+/** The primary gets the analysed revision; when it serves that, traffic goes back to it. */
+export function promoting(seen: Observation): Decision {
+  const { canary, target, primary } = seen;
+  if (target === undefined) return targetMissing(seen);
+  if (primary === undefined) return rest(seen);
+  const revision = canary.status?.lastAppliedSpec ?? "";
+  if (primary.revision !== revision) return copy(seen, target, revision);
+  if (gaveUp(primary.readiness)) return failedPromotion(seen, primary);
+  const repair = converge(seen);
+  if (repair !== undefined) return repair;
+  if (!primary.readiness.ready) return notReady(seen, primary);
+  return routeBack(seen);
+}
+
+/** Only the revision that was analysed is copied. If the target has moved on before that, the analysis starts again with what it holds. */
+function copy(seen: Observation, target: Workload, revision: string): Decision {
+  if (target.revision === revision) return perform({ kind: "promote", revision });
+  const { target: name, namespace } = namesOf(seen.canary);
+  return perform(
+    ...writeStatus(seen, {
+      phase: "Progressing",
+      ...freshCounters,
+      lastAppliedSpec: target.revision,
+      release: { revision: target.revision },
+    }),
+    tell(eventText.restartingAnalysis(name, namespace)),
+  );
+}
+
+function routeBack(seen: Observation): Decision {
+  const { canary, provider } = seen;
+  const { name, namespace } = namesOf(canary);
+  const weight = weightOf(canary);
+  const step = stepWeightPromotion(canary);
+  if (provider === "kubernetes")
+    return perform(...writeStatus(seen, { phase: "Finalising", canaryWeight: 0, iterations: 0 }));
+  if (step <= 0 || weight === 0) {
+    return perform(
+      ...writeStatus(seen, { phase: "Finalising", canaryWeight: 0, iterations: 0 }),
+      tell(eventText.routingAllToPrimary()),
+    );
+  }
+  const due = untilDue(seen);
+  if (due > 0) return wait(due);
+  const left = Math.max(0, weight - step);
+  return perform(
+    ...writeStatus(seen, left === 0 ? { phase: "Finalising", canaryWeight: 0, iterations: 0 } : { canaryWeight: left }),
+    tell(eventText.advancePrimaryWeight(name, namespace, 100 - left)),
+  );
+}
+
+/** The analysed revision does not come up as primary: everybody goes to the canary, which runs it and is healthy. */
+function failedPromotion(seen: Observation, primary: Workload): Decision {
+  const { canary, provider } = seen;
+  const { target, namespace } = namesOf(canary);
+  const why = primary.readiness.ready ? "" : primary.readiness.why;
+  const carries = provider !== "kubernetes";
+  return perform(
+    ...writeStatus(seen, {
+      phase: "Failed",
+      canaryWeight: carries ? 100 : 0,
+      iterations: 0,
+      message: carries
+        ? "Promotion failed, all traffic goes to the canary."
+        : "Promotion failed, the primary is not ready.",
+    }),
+    warn(eventText.promotionFailed(target, namespace, why)),
+    { kind: "count", outcome: "failed" },
+    { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Failed" },
+  );
+}

@@ -1,0 +1,114 @@
+import { analysisOf, eventText } from "../../api/index.ts";
+import { converge, emptyTarget, namesOf } from "./converge.ts";
+import { targetMissing } from "./initializing.ts";
+import { effectiveIterations, freshCounters, weightOf } from "./plan.ts";
+import { gate, perform, pollGate, tell, wait, warn } from "./round.ts";
+import { stalled, writeStatus } from "./status.ts";
+import type { Action, Decision, Observation, Workload } from "./types.ts";
+
+/** Initialized, Succeeded, Failed: the primary serves, the target is empty, and whatever drifts is put right. Waits for a new revision. */
+export function rest(seen: Observation): Decision {
+  const { target, primary } = seen;
+  if (target === undefined) return targetMissing(seen);
+  if (primary === undefined) return primaryLost(seen, target);
+  const repair = converge(seen);
+  if (repair !== undefined) return repair;
+  if (target.held === true) return perform({ kind: "unhold" });
+  return (
+    newRelease(seen, target) ??
+    emptyTarget(seen) ??
+    moveWish(seen, target, primary) ??
+    perform(...writeStatus(seen, {}))
+  );
+}
+
+/** The primary was deleted. It comes back only from the revision it ran; anything else would be an unanalysed promotion. */
+function primaryLost(seen: Observation, target: Workload): Decision {
+  const { target: name, namespace } = namesOf(seen.canary);
+  if (target.revision === seen.canary.status?.lastPromotedSpec) return perform({ kind: "ensure", object: "primary" });
+  return stalled(
+    seen,
+    `${name}-primary.${namespace} is gone and ${name} holds another revision than the promoted one: set ${name} back to it to restore the primary`,
+  );
+}
+
+/** Starts a release when the target holds a revision that was not seen before. Undefined when there is nothing new. */
+function newRelease(seen: Observation, target: Workload): Decision | undefined {
+  const { lastAppliedSpec, lastPromotedSpec } = seen.canary.status ?? {};
+  const { revision } = target;
+  if (revision === lastAppliedSpec) return undefined;
+  // Canaries that another system looked after carry a revision we cannot recompute: take over what runs.
+  if (lastAppliedSpec !== undefined && !isOurs(lastAppliedSpec))
+    return perform(...writeStatus(seen, { lastAppliedSpec: revision, lastPromotedSpec: revision }));
+  // Back to what the primary runs: nothing to release, but the revision that was left may come again.
+  if (revision === lastPromotedSpec) return perform(...writeStatus(seen, { lastAppliedSpec: revision }));
+  return throughGate(seen, target);
+}
+
+/** Asks confirm-rollout and starts, or waits. Used at rest and while Waiting. */
+export function throughGate(seen: Observation, target: Workload): Decision {
+  const phase = seen.canary.status?.phase ?? "";
+  const answer = gate(seen, "confirm-rollout", phase);
+  switch (answer.state) {
+    case "ask":
+      return { actions: [], questions: answer.questions };
+    case "closed": {
+      const { name, namespace } = namesOf(seen.canary);
+      const entering = phase !== "Waiting";
+      return pollGate(
+        ...writeStatus(seen, { phase: "Waiting", waitingFor: `gate ${answer.hook.name} is closed` }),
+        ...(entering ? [warn(eventText.waitingForApproval(name, namespace, answer.hook.name))] : []),
+      );
+    }
+    case "open":
+      return perform(...start(seen, target), ...answer.events, ...announcements(seen));
+  }
+}
+
+/**
+ * The status a release begins with. After a failed promotion everybody is on the canary, the only healthy copy: the fix is then
+ * analysed where the traffic is.
+ */
+function start(seen: Observation, target: Workload): Action[] {
+  const stranded = seen.canary.status?.phase === "Failed" && weightOf(seen.canary) === 100;
+  return writeStatus(seen, {
+    phase: "Progressing",
+    ...freshCounters,
+    ...(stranded ? { canaryWeight: 100 } : {}),
+    lastAppliedSpec: target.revision,
+    release: {
+      revision: target.revision,
+      ...(target.changedBy === undefined ? {} : { user: target.changedBy }),
+      ...(target.changedAt === undefined ? {} : { time: target.changedAt }),
+    },
+  });
+}
+
+function announcements(seen: Observation): Action[] {
+  const { canary, provider } = seen;
+  const { target, namespace } = namesOf(canary);
+  const analysis = analysisOf(canary);
+  const limits =
+    provider !== "kubernetes"
+      ? []
+      : [
+          ...((analysis.match ?? []).length > 0 ? [warn(eventText.abTestingUnsupported())] : []),
+          ...((analysis.iterations ?? 0) < 1 && effectiveIterations(canary, provider) > 0
+            ? [warn(eventText.progressiveTrafficUnsupported()), warn(eventText.settingIterations())]
+            : []),
+        ];
+  return [tell(eventText.newRevision(target, namespace)), ...limits];
+}
+
+/** The number of replicas a user wrote into the target, kept by the webhook, goes to the primary: capacity needs no analysis. */
+function moveWish(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
+  const wish = target.wishedReplicas;
+  if (wish === undefined || wish < 1 || seen.canary.spec.autoscalerRef !== undefined || wish === primary.replicas)
+    return undefined;
+  return wait(undefined, { kind: "scalePrimary", replicas: wish });
+}
+
+/** Revisions of ours are versioned (`w1:…`). */
+function isOurs(revision: string): boolean {
+  return /^w\d+:/.test(revision);
+}

@@ -1,0 +1,43 @@
+import { eventText } from "../../api/index.ts";
+import { namesOf } from "./converge.ts";
+import { hooksOf } from "./plan.ts";
+import { perform, warn } from "./round.ts";
+import { writeStatus } from "./status.ts";
+import type { Action, Decision, Observation } from "./types.ts";
+
+export type Cause =
+  | { readonly threshold: true }
+  | { readonly manual: true; readonly events: readonly Action[] }
+  /** The canary can not become ready; the text says why. */
+  | { readonly because: string };
+
+/**
+ * Takes the release back: the status says Failed with weight 0, and at rest the route and the target follow.
+ * The count of failed checks stays, so that the status still tells why.
+ */
+export function rollback(seen: Observation, cause: Cause): Decision {
+  const { canary } = seen;
+  const { name, namespace, target } = namesOf(canary);
+  return perform(
+    ...writeStatus(seen, {
+      phase: "Failed",
+      canaryWeight: 0,
+      iterations: 0,
+      ...("because" in cause
+        ? { message: `Canary analysis failed, ${canary.spec.targetRef.kind} scaled to zero: ${cause.because}` }
+        : {}),
+    }),
+    ...reasonEvents(seen, cause, target),
+    warn(eventText.canaryFailed(name, namespace)),
+    { kind: "count", outcome: "failed" },
+    { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Failed" },
+  );
+}
+
+function reasonEvents(seen: Observation, cause: Cause, target: string): readonly Action[] {
+  const { name, namespace } = namesOf(seen.canary);
+  if ("threshold" in cause)
+    return [warn(eventText.rollingBackThreshold(name, namespace, seen.canary.status?.failedChecks ?? 0))];
+  if ("manual" in cause) return [...cause.events, warn(eventText.rollingBackManually(name, namespace))];
+  return [warn(eventText.canaryNotReady(target, namespace, cause.because))];
+}

@@ -1,0 +1,129 @@
+import type { Canary, CanaryHook } from "../../api/index.ts";
+import { analysisOf, eventText, intervalMs } from "../../api/index.ts";
+import { judgeMetric } from "./judge.ts";
+import { hooksOf, iterationsOf, weightOf } from "./plan.ts";
+import type { Action, Answer, Decision, Observation, Question } from "./types.ts";
+
+/** How often an unanswered gate is asked again, in milliseconds. Independent of the interval: who opens a gate is waiting. */
+const gatePollMs = 1_000;
+
+export function warn(message: string): Action {
+  return { kind: "event", type: "Warning", message };
+}
+
+export function tell(message: string): Action {
+  return { kind: "event", type: "Normal", message };
+}
+
+export function perform(...actions: readonly Action[]): Decision {
+  return { actions, questions: [] };
+}
+
+export function wait(wakeAfterMs?: number, ...actions: readonly Action[]): Decision {
+  return {
+    actions,
+    questions: [],
+    ...(wakeAfterMs === undefined ? {} : { wakeAfterMs: Math.max(1, Math.ceil(wakeAfterMs)) }),
+  };
+}
+
+/** The part of a question's id that makes an answer worthless once the release has moved on. */
+function stage(canary: Canary): string {
+  const status = canary.status;
+  return `${status?.phase ?? ""}/${status?.lastAppliedSpec ?? ""}/${weightOf(canary)}/${iterationsOf(canary)}/${status?.failedChecks ?? 0}`;
+}
+
+export function hookQuestion(canary: Canary, hook: CanaryHook, phase: string): Question {
+  return { id: `${stage(canary)}/hook/${hook.type ?? ""}/${hook.name}/${hook.url}`, kind: "hook", hook, phase };
+}
+
+export function metricQuestions(canary: Canary): readonly Extract<Question, { kind: "metric" }>[] {
+  return (analysisOf(canary).metrics ?? []).map((metric, index) => ({
+    id: `${stage(canary)}/metric/${index}/${metric.name}`,
+    kind: "metric",
+    metric,
+  }));
+}
+
+export function endpointsQuestion(canary: Canary, service: string): Question {
+  return { id: `${stage(canary)}/endpoints/${service}`, kind: "endpoints", service };
+}
+
+export function unanswered(seen: Observation, questions: readonly Question[]): readonly Question[] {
+  return questions.filter((question) => seen.answers[question.id] === undefined);
+}
+
+/** Milliseconds until the interval since the last change or round is over; zero or less when the next round is due. */
+export function untilDue(seen: Observation): number {
+  const changed = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
+  const since = Math.max(Number.isNaN(changed) ? 0 : changed, seen.lastRoundAt ?? 0);
+  return since + intervalMs(seen.canary) - seen.now;
+}
+
+export interface HookVerdict {
+  readonly hook: CanaryHook;
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** The answers to hooks of one type, in order. Only meaningful when none is unanswered. */
+export function hookVerdicts(seen: Observation, hooks: readonly CanaryHook[], phase: string): readonly HookVerdict[] {
+  return hooks.map((hook) => {
+    const answer: Answer | undefined = seen.answers[hookQuestion(seen.canary, hook, phase).id];
+    return answer?.kind === "hook"
+      ? { hook, ok: answer.ok, message: answer.message }
+      : { hook, ok: false, message: "no answer" };
+  });
+}
+
+/** Every check of an analysis round that failed, as event texts. All of them, so that one round shows the whole picture. */
+export function failedChecks(seen: Observation, phase: string): readonly string[] {
+  const { canary } = seen;
+  const { name, namespace = "" } = canary.metadata;
+  const hooks = hookVerdicts(seen, hooksOf(canary, "rollout"), phase)
+    .filter((verdict) => !verdict.ok)
+    .map((verdict) => eventText.rolloutHookFailed(name, namespace, verdict.hook.name, verdict.message));
+  const metrics = metricQuestions(canary).flatMap((question) =>
+    judgeMetric(canary, question.metric, seen.answers[question.id]),
+  );
+  return [...hooks, ...metrics];
+}
+
+/** The questions of one analysis round: rollout hooks and all metrics, at once. */
+export function roundQuestions(canary: Canary, phase: string): readonly Question[] {
+  return [...hooksOf(canary, "rollout").map((hook) => hookQuestion(canary, hook, phase)), ...metricQuestions(canary)];
+}
+
+export type Gate =
+  | { readonly state: "ask"; readonly questions: readonly Question[] }
+  | { readonly state: "open"; readonly events: readonly Action[] }
+  | { readonly state: "closed"; readonly hook: CanaryHook };
+
+const gatePassed = {
+  "confirm-rollout": eventText.confirmRolloutPassed,
+  "confirm-promotion": eventText.confirmPromotionPassed,
+  "confirm-traffic-increase": eventText.confirmTrafficIncreasePassed,
+} as const;
+
+/** A gate made of all hooks of one type: open when every one says so (or there is none). */
+export function gate(
+  seen: Observation,
+  type: "confirm-rollout" | "confirm-promotion" | "confirm-traffic-increase",
+  phase: string,
+): Gate {
+  const hooks = hooksOf(seen.canary, type);
+  const open = unanswered(
+    seen,
+    hooks.map((hook) => hookQuestion(seen.canary, hook, phase)),
+  );
+  if (open.length > 0) return { state: "ask", questions: open };
+  const verdicts = hookVerdicts(seen, hooks, phase);
+  const closed = verdicts.find((verdict) => !verdict.ok);
+  if (closed !== undefined) return { state: "closed", hook: closed.hook };
+  return { state: "open", events: verdicts.map((verdict) => tell(gatePassed[type](verdict.hook.name))) };
+}
+
+/** Asks a closed gate again soon. */
+export function pollGate(...actions: readonly Action[]): Decision {
+  return wait(gatePollMs, ...actions);
+}

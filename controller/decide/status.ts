@@ -1,0 +1,164 @@
+import type { CanaryCondition, CanaryStatus, Phase } from "../../api/index.ts";
+import type { Action, Decision, Observation } from "./types.ts";
+
+/** What a decision changes in the status; everything else stays. */
+export interface StatusChange extends CanaryStatus {
+  /** In place of the phase's own sentence in condition `Promoted`. */
+  readonly message?: string;
+  /** What holds the release up, for condition `Reconciling`. */
+  readonly waitingFor?: string;
+  /** Why nothing can go on until somebody changes something, for condition `Stalled`. */
+  readonly stalled?: string;
+}
+
+/** The status that follows from `change`, as an action; nothing when it is what stands there already. */
+export function writeStatus(seen: Observation, change: StatusChange): Action[] {
+  const { message, waitingFor, stalled, ...fields } = change;
+  const before = seen.canary.status ?? {};
+  const now = new Date(seen.now).toISOString().replace(/\.\d+Z$/, "Z");
+  const merged: CanaryStatus = { failedChecks: 0, canaryWeight: 0, iterations: 0, ...before, ...fields };
+  const moved = progressFields.some((field) => merged[field] !== before[field]);
+  const conditions = conditionsOf(seen, merged, now, { message, waitingFor, stalled });
+  const status: CanaryStatus = {
+    ...merged,
+    ...(seen.canary.metadata.generation === undefined ? {} : { observedGeneration: seen.canary.metadata.generation }),
+    ...(moved || before.lastTransitionTime === undefined ? { lastTransitionTime: now } : {}),
+    conditions,
+  };
+  return sameJson(status, before) ? [] : [{ kind: "status", status }];
+}
+
+/** Nothing can go on until somebody changes something. Told when the reason is news. */
+export function stalled(seen: Observation, text: string): Decision {
+  const known = conditionMessage(seen, "Stalled") === text;
+  return {
+    actions: [
+      ...writeStatus(seen, { stalled: text }),
+      ...(known ? [] : [{ kind: "event", type: "Warning", message: text } as const]),
+    ],
+    questions: [],
+  };
+}
+
+/** Something is on its way and must arrive first. Told when the reason is news. */
+export function hold(seen: Observation, text: string, recheckAt?: number): Decision {
+  const known = conditionMessage(seen, "Reconciling") === text;
+  return {
+    actions: [
+      ...writeStatus(seen, { waitingFor: text }),
+      ...(known ? [] : [{ kind: "event", type: "Warning", message: text } as const]),
+    ],
+    questions: [],
+    ...(recheckAt === undefined ? {} : { wakeAfterMs: Math.max(1, recheckAt - seen.now) }),
+  };
+}
+
+/** The sentence that a condition carries now; decides whether an event about it would be news. */
+function conditionMessage(seen: Observation, type: string): string | undefined {
+  return seen.canary.status?.conditions?.find((condition) => condition.type === type)?.message;
+}
+
+/** A change of one of these is progress: it moves lastTransitionTime, from which the interval is counted. */
+const progressFields = [
+  "phase",
+  "canaryWeight",
+  "iterations",
+  "failedChecks",
+  "lastAppliedSpec",
+  "lastPromotedSpec",
+] as const;
+
+interface Sentences {
+  readonly message: string | undefined;
+  readonly waitingFor: string | undefined;
+  readonly stalled: string | undefined;
+}
+
+/** `Promoted` as users know it, and beside it the three that kstatus-aware tools wait for. */
+function conditionsOf(seen: Observation, status: CanaryStatus, now: string, sentences: Sentences): CanaryCondition[] {
+  const phase = status.phase ?? "";
+  const known = promoted(phase, seen.canary.spec.targetRef.kind);
+  const { stalled, waitingFor } = sentences;
+  const resting = phase === "Initialized" || phase === "Succeeded" || phase === "Failed";
+  const previousMessage = phase === seen.canary.status?.phase ? conditionMessage(seen, "Promoted") : undefined;
+  const wanted: Wanted[] = [
+    {
+      type: "Promoted",
+      status: known.status,
+      reason: phase || "Initializing",
+      message: sentences.message ?? previousMessage ?? known.message,
+    },
+    phase === "Failed"
+      ? {
+          type: "Ready",
+          status: "False",
+          reason: "Failed",
+          message: "The last release failed; the primary serves the revision before.",
+        }
+      : resting
+        ? { type: "Ready", status: "True", reason: phase, message: "The primary serves what was asked for." }
+        : { type: "Ready", status: "False", reason: phase || "Initializing", message: "A release is under way." },
+    (resting && waitingFor === undefined) || stalled !== undefined
+      ? { type: "Reconciling", status: "False", reason: stalled === undefined ? phase : "Stalled", message: "" }
+      : { type: "Reconciling", status: "True", reason: phase || "Initializing", message: waitingFor ?? "" },
+    stalled === undefined
+      ? { type: "Stalled", status: "False", reason: phase || "Initializing", message: "" }
+      : { type: "Stalled", status: "True", reason: "Obstacle", message: stalled },
+  ];
+  return wanted.map((want) => carryOver(want, seen, now));
+}
+
+type Wanted = Pick<CanaryCondition, "type" | "status" | "reason" | "message">;
+
+/** Keeps the times of a condition that did not change, so that equal statuses are equal byte for byte. */
+function carryOver(want: Wanted, seen: Observation, now: string): CanaryCondition {
+  const before = seen.canary.status?.conditions?.find((condition) => condition.type === want.type);
+  const generation = seen.canary.metadata.generation;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  const unchanged =
+    before !== undefined &&
+    before.status === want.status &&
+    before.reason === want.reason &&
+    before.message === want.message;
+  return {
+    ...want,
+    lastUpdateTime: unchanged ? (before.lastUpdateTime ?? now) : now,
+    lastTransitionTime:
+      before !== undefined && before.status === want.status ? (before.lastTransitionTime ?? now) : now,
+    ...observed,
+  };
+}
+
+/** The known texts of condition `Promoted` (scripts and `kubectl wait` read them). */
+function promoted(phase: Phase, kind: string): { status: "True" | "False" | "Unknown"; message: string } {
+  switch (phase) {
+    case "Initialized":
+      return { status: "True", message: `${kind} initialization completed.` };
+    case "Waiting":
+    case "WaitingPromotion":
+      return { status: "Unknown", message: "Waiting for approval." };
+    case "Progressing":
+      return { status: "Unknown", message: "New revision detected, progressing canary analysis." };
+    case "Promoting":
+      return { status: "Unknown", message: "Canary analysis completed, starting primary rolling update." };
+    case "Finalising":
+      return { status: "Unknown", message: "Canary analysis completed, routing all traffic to primary." };
+    case "Succeeded":
+      return { status: "True", message: "Canary analysis completed successfully, promotion finished." };
+    case "Failed":
+      return { status: "False", message: `Canary analysis failed, ${kind} scaled to zero.` };
+    default:
+      return { status: "Unknown", message: `New ${kind} detected, starting initialization.` };
+  }
+}
+
+/** Deep equality of JSON whose key order may differ. */
+function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
+  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...keys].every((key) => sameJson(left[key], right[key]));
+}

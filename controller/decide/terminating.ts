@@ -1,0 +1,46 @@
+import { eventText, knownKeys } from "../../api/index.ts";
+import { drainLeft, namesOf, notReady } from "./converge.ts";
+import { weightOf } from "./plan.ts";
+import { perform, tell, wait } from "./round.ts";
+import { writeStatus } from "./status.ts";
+import type { Decision, Observation } from "./types.ts";
+
+/**
+ * The Canary is being deleted. Whoever serves now goes on serving: the target takes over when it holds the promoted revision,
+ * otherwise the primary stays and becomes the user's. Only then the finalizer goes.
+ */
+export function terminating(seen: Observation): Decision {
+  const { canary, target, primary } = seen;
+  const { name, namespace } = namesOf(canary);
+  if (!(canary.metadata.finalizers ?? []).includes(knownKeys.finalizer)) return wait();
+  const phase = canary.status?.phase ?? "";
+  if (phase === "Terminated") {
+    const left = drainLeft(seen);
+    return left > 0
+      ? wait(left)
+      : perform({ kind: "finalizer", present: false }, tell(eventText.terminated(name, namespace)));
+  }
+  if (phase !== "Terminating")
+    return perform(...writeStatus(seen, { phase: "Terminating" }), tell(eventText.terminating(name, namespace)));
+  if (target === undefined && primary === undefined) return perform({ kind: "finalizer", present: false });
+  const heir = heirOf(seen);
+  if (heir === "target" && target !== undefined) {
+    if (target.held === true) return perform({ kind: "unhold" });
+    if (target.replicas === 0)
+      return perform({ kind: "scaleTarget", replicas: Math.max(1, primary?.replicas ?? seen.canaryReplicas) });
+    if (!target.readiness.ready) return notReady(seen, target);
+  }
+  return perform({ kind: "handBack", to: heir }, ...writeStatus(seen, { phase: "Terminated" }));
+}
+
+/**
+ * The target, unless it holds a revision that was not promoted while a primary serves the one that was.
+ * After a failed promotion (weight 100) the unpromoted revision is the one that serves.
+ */
+function heirOf(seen: Observation): "target" | "primary" {
+  const { target, primary, canary } = seen;
+  if (target === undefined) return "primary";
+  if (primary === undefined) return "target";
+  const promoted = canary.status?.lastPromotedSpec;
+  return promoted === undefined || target.revision === promoted || weightOf(canary) === 100 ? "target" : "primary";
+}
