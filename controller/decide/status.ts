@@ -54,7 +54,7 @@ export function hold(seen: Observation, text: string, recheckAt?: number): Decis
 }
 
 /** The sentence that a condition carries now; decides whether an event about it would be news. */
-function conditionMessage(seen: Observation, type: string): string | undefined {
+export function conditionMessage(seen: Observation, type: string): string | undefined {
   return seen.canary.status?.conditions?.find((condition) => condition.type === type)?.message;
 }
 
