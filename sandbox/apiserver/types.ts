@@ -154,6 +154,8 @@ export interface Strategy {
   prepareForCreate(object: KubeObject): void;
   /** Before update: keeps what the caller may not change through this (sub)resource, raises generation. In place. */
   prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string | undefined): void;
+  /** Instead of plain removal: the object as the DELETE leaves it, with finalizers and a mark; undefined when it may go. */
+  prepareForDelete?(object: KubeObject, now: Date): KubeObject | undefined;
   /** Between two served versions; identity (but for apiVersion) when absent. */
   convert?(object: KubeObject, toVersion: string): KubeObject;
   /** Warnings for the writer (deprecated versions, …). */
@@ -196,6 +198,10 @@ export interface Resource {
   readonly columns: (version: string) => readonly Column[];
   /** OpenAPI (v3 schema object) per version, for /openapi; absent for kinds without one. */
   readonly openapi?: (version: string) => Record<string, unknown> | undefined;
+  /** Fields that a field selector may name besides name and namespace (`spec.color`). */
+  readonly selectableFields?: (version: string) => readonly string[];
+  /** Warning for every request to a deprecated version. */
+  readonly deprecation?: (version: string) => string | undefined;
   /** True for kinds defined by a CustomResourceDefinition. */
   readonly custom: boolean;
 }
