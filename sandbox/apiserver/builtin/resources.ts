@@ -1,7 +1,8 @@
 /** The built-in kinds as the registry takes them. */
-import type { Resource } from "../types.ts";
+import { keyOf, type Resource } from "../types.ts";
 import { type CatalogEntry, catalog } from "./catalog.ts";
 import { columnsOf } from "./columns.ts";
+import { schemaOf } from "./schemas/byKind.ts";
 import { strategyOf } from "./strategy.ts";
 
 /** Every built-in kind, in the order of discovery. */
@@ -10,6 +11,7 @@ export function builtinResources(): Resource[] {
 }
 
 function resourceOf(entry: CatalogEntry): Resource {
+  const key = keyOf(entry.group, entry.plural);
   const columns = columnsOf(entry.group, entry.plural);
   return {
     group: entry.group,
@@ -27,7 +29,7 @@ function resourceOf(entry: CatalogEntry): Resource {
       ...(entry.status ? { status: true } : {}),
       ...(entry.scale === undefined ? {} : { scale: entry.scale }),
     },
-    strategy: strategyOf({}),
+    strategy: strategyOf({ schema: (version) => schemaOf(key, version) }),
     columns: () => columns,
     custom: false,
   };

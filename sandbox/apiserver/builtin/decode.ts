@@ -1,0 +1,138 @@
+/**
+ * What decoding into a Go type does to JSON: unknown fields and nulls vanish, zero values that mean nothing vanish,
+ * fields take the order of the type, and a value of the wrong type is an error.
+ */
+import type { TypeSchema } from "../types.ts";
+
+type Fields = Record<string, unknown>;
+
+/** Brings `object` into its type's shape, in place. Returns the paths of unknown fields (`spec.containers[0].nope`). */
+export function decode(object: Fields, schema: TypeSchema): string[] {
+  const unknown: string[] = [];
+  decodeStruct(object, schema, "", unknown);
+  return unknown;
+}
+
+function decodeStruct(object: Fields, schema: TypeSchema, path: string, unknown: string[]): void {
+  const fields = schema.fields ?? {};
+  for (const key of Object.keys(object)) {
+    const type = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    const at = path === "" ? key : `${path}.${key}`;
+    if (type === undefined) {
+      if (schema.preserveUnknown === true) continue;
+      unknown.push(at);
+      delete object[key];
+    } else if (object[key] === null) {
+      if (type.nullable !== true) delete object[key];
+    } else {
+      decodeValue(object[key], type, at, unknown);
+      if (type.omitZero === true && isZero(object[key])) delete object[key];
+    }
+  }
+  sortFields(object, Object.keys(fields));
+}
+
+function decodeValue(value: unknown, schema: TypeSchema, path: string, unknown: string[]): void {
+  if (Array.isArray(value)) {
+    value.forEach((item, index) => {
+      if (schema.items !== undefined) decodeValue(item, schema.items, `${path}[${index}]`, unknown);
+    });
+  } else if (isObject(value) && schema.fields !== undefined) {
+    decodeStruct(value, schema, path, unknown);
+  } else if (isObject(value) && schema.values !== undefined) {
+    for (const [key, item] of Object.entries(value)) {
+      if (item === null && schema.values.type === "string") value[key] = "";
+      else decodeValue(item, schema.values, `${path}.${key}`, unknown);
+    }
+  }
+}
+
+/** Answers list the fields of a type in the type's order, whatever the request's order was. */
+function sortFields(object: Fields, order: readonly string[]): void {
+  for (const key of order) {
+    if (!Object.hasOwn(object, key)) continue;
+    const value = object[key];
+    delete object[key];
+    object[key] = value;
+  }
+}
+
+function isZero(value: unknown): boolean {
+  if (value === "" || value === 0 || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return isObject(value) && Object.keys(value).length === 0;
+}
+
+/** The first value whose type is wrong, in Go's words, or undefined when everything fits. */
+export function decodeProblem(object: unknown, schema: TypeSchema): string | undefined {
+  return problem(object, schema, schema.goType ?? "Object", "", schema.goType ?? "Object");
+}
+
+function problem(value: unknown, schema: TypeSchema, owner: string, path: string, goType: string): string | undefined {
+  if (value === null || value === undefined) return undefined;
+  const found = jsonType(value);
+  if (!fits(value, schema)) {
+    const where = path === "" ? `Go value of type ${goType}` : `Go struct field ${owner}.${path} of type ${goType}`;
+    return `json: cannot unmarshal ${found === "number" && schema.type === "integer" ? `number ${value}` : found} into ${where}`;
+  }
+  if (Array.isArray(value) && schema.items !== undefined) {
+    return first(value, (item) => problem(item, schema.items as TypeSchema, owner, path, goTypeOf(schema.items)));
+  }
+  if (!isObject(value)) return undefined;
+  if (schema.values !== undefined) {
+    const values = schema.values;
+    return first(Object.values(value), (item) => problem(item, values, owner, path, goTypeOf(values)));
+  }
+  const fields = schema.fields;
+  if (fields === undefined) return undefined;
+  return first(Object.entries(value), ([key, item]) => {
+    const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    const at = path === "" ? key : `${path}.${key}`;
+    return field === undefined ? undefined : problem(item, field, schema.goType ?? owner, at, goTypeOf(field));
+  });
+}
+
+function first<T>(items: readonly T[], judge: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const text = judge(item);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+function fits(value: unknown, schema: TypeSchema): boolean {
+  switch (schema.type) {
+    case "any":
+      return true;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return isObject(value);
+    case "string":
+      return typeof value === "string";
+    case "boolean":
+      return typeof value === "boolean";
+    case "integer":
+      return Number.isInteger(value);
+    case "number":
+      return typeof value === "number";
+  }
+}
+
+function goTypeOf(schema: TypeSchema | undefined): string {
+  if (schema === undefined) return "interface {}";
+  if (schema.type === "array") return `[]${goTypeOf(schema.items)}`;
+  if (schema.values !== undefined) return `map[string]${goTypeOf(schema.values)}`;
+  if (schema.type === "object") return `v1.${schema.goType ?? "Object"}`;
+  return schema.goType ?? schema.type;
+}
+
+function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "boolean") return "bool";
+  return typeof value;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
