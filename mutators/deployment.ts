@@ -1,0 +1,129 @@
+import { annotations, type Canary, primaryTargetName, revisionOf, targetName } from "../api/index.ts";
+import { bystander } from "./bystanders.ts";
+import { fieldAt, isFields, numberAt, textAt } from "./fields.ts";
+import { annotationPatch, specPatch } from "./patch.ts";
+import { plan } from "./plan.ts";
+import { replicasOf } from "./replicas.ts";
+import { type Stage, stageOf } from "./stage.ts";
+import { type Stamps, stampsOf } from "./stamps.ts";
+import { type AdmissionRequest, type Index, type Outcome, type PatchOp, untouched } from "./types.ts";
+import { warning } from "./warning.ts";
+
+/**
+ * A write to a Deployment that a Canary releases. Stamps who changed the template and when, keeps `spec.replicas` where the
+ * controller put it, and holds a change back that comes before the primary serves. Never touches the template, labels or selector.
+ */
+export function mutateDeployment(request: AdmissionRequest, index: Index): Outcome {
+  if (request.subResource !== undefined || (request.operation !== "UPDATE" && request.operation !== "CREATE")) {
+    return untouched("NotWatched");
+  }
+  const passing = bystander(request, index);
+  if (passing !== undefined) {
+    return untouched(passing);
+  }
+  const { object, oldObject } = request;
+  if (!isFields(object) || !isFields(fieldAt(object, "metadata")) || !isFields(fieldAt(object, "spec"))) {
+    return untouched("Unreadable");
+  }
+  if (fieldAt(object, "metadata", "deletionTimestamp") !== undefined) {
+    return untouched("BeingDeleted");
+  }
+  const name = request.name || textAt(object, "metadata", "name") || "";
+  const canary = index.canariesFor(request.namespace ?? "", "Deployment", name)[0];
+  if (canary === undefined) {
+    return untouched("NotUnderCanary");
+  }
+  if (canary.metadata.annotations?.[annotations.admission] === "off") {
+    return untouched("AdmissionOff");
+  }
+  const stage = stageOf(canary);
+  if (stage === "leaving" || canary.metadata.deletionTimestamp !== undefined) {
+    return untouched("BeingDeleted");
+  }
+  return underCanary(request, canary, stage, isFields(oldObject) ? oldObject : undefined);
+}
+
+function underCanary(request: AdmissionRequest, canary: Canary, stage: Stage, old: unknown): Outcome {
+  const { object } = request;
+  const revision = revisionOf(fieldAt(object, "spec", "template"));
+  const changed = old === undefined || revisionOf(fieldAt(old, "spec", "template")) !== revision;
+  const stamps = stampsOf(object, old, revision, changed, request.userInfo.username ?? "");
+  const replicas = replicasOf(object, old, canary, stage);
+  const held = heldRevision(object, old, stage, revision, changed);
+  const patch: PatchOp[] = [
+    ...annotationPatch(object, { ...stamps, [annotations.replicas]: replicas.wish, [annotations.held]: held }),
+    ...(replicas.pinned === undefined ? [] : specPatch(object, "replicas", replicas.pinned)),
+    ...(held === undefined ? [] : specPatch(object, "paused", true)),
+  ];
+  const warnings = [
+    ...(changed && old !== undefined ? [changeWarning(canary, stage, revision, held)] : []),
+    ...(replicas.warning === undefined ? [] : [replicas.warning]),
+  ];
+  if (patch.length === 0) {
+    return untouched("Unchanged", warnings);
+  }
+  const why =
+    held !== undefined && changed
+      ? "RevisionHeld"
+      : changed
+        ? stage === "releasing"
+          ? "RevisionRestarted"
+          : "RevisionStamped"
+        : stampsChanged(object, stamps)
+          ? "RevisionStamped"
+          : "ReplicasPinned";
+  return { kind: "patched", why, warnings, patch };
+}
+
+function stampsChanged(object: unknown, stamps: Stamps): boolean {
+  return annotationPatch(object, stamps).length > 0;
+}
+
+/**
+ * The revision whose rollout waits until the primary serves, or undefined. Before that the target's running pods are all there is:
+ * rolling them would put an untried revision in front of users. A target without a ready pod has nothing to protect, and a fix
+ * must reach it.
+ */
+function heldRevision(
+  object: unknown,
+  old: unknown,
+  stage: Stage,
+  revision: string,
+  changed: boolean,
+): string | undefined {
+  const before = textAt(old, "metadata", "annotations", annotations.held);
+  const mark = textAt(object, "metadata", "annotations", annotations.held);
+  if (stage !== "bootstrapping") {
+    return before !== undefined && fieldAt(object, "spec", "paused") === true ? before : undefined;
+  }
+  const paused = fieldAt(object, "spec", "paused") === true;
+  if (before !== undefined) {
+    // `kubectl rollout resume` keeps the mark and takes `paused` away: the user insists. `kubectl replace` loses both.
+    const resumed = mark !== undefined && !paused && !changed;
+    return resumed ? undefined : revision;
+  }
+  const serving = (numberAt(old, "status", "readyReplicas") ?? 0) > 0;
+  return changed && serving && !paused ? revision : undefined;
+}
+
+function changeWarning(canary: Canary, stage: Stage, revision: string, held: string | undefined): string {
+  const name = targetName(canary);
+  if (held !== undefined) {
+    return warning(`${name} is paused with this change until ${primaryTargetName(canary)} serves`);
+  }
+  if (stage === "bootstrapping") {
+    return warning(`${primaryTargetName(canary)} does not serve yet: this change is rolled out without analysis`);
+  }
+  if (canary.spec.suspend === true) {
+    return warning(`canary ${canary.metadata.name} is suspended: the release of ${name} waits for spec.suspend: false`);
+  }
+  const promoted = canary.status?.lastPromotedSpec === revision;
+  if (stage === "releasing") {
+    return promoted
+      ? warning(`${name} goes back to the promoted revision: the running release ends`)
+      : warning(`analysis of ${name} restarts: ${plan(canary)}`);
+  }
+  return promoted
+    ? warning(`${name} goes back to the promoted revision: nothing to release`)
+    : warning(`${name} will be released ${plan(canary)}`);
+}

@@ -1,0 +1,41 @@
+import { annotations, primaryTargetName } from "../api/index.ts";
+import { bystander } from "./bystanders.ts";
+import { numberAt } from "./fields.ts";
+import { stageOf } from "./stage.ts";
+import { type AdmissionRequest, type Index, type Outcome, untouched } from "./types.ts";
+import { warning } from "./warning.ts";
+
+/**
+ * `kubectl scale` on a target. Admitted as it is: a Scale has no annotations to keep a wish in, so the controller moves it to the
+ * primary afterwards. The writer is told.
+ */
+export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
+  if (request.operation !== "UPDATE" || request.subResource !== "scale") {
+    return untouched("NotWatched");
+  }
+  const passing = bystander(request, index);
+  if (passing !== undefined) {
+    return untouched(passing);
+  }
+  const name = request.name ?? "";
+  const canary = index.canariesFor(request.namespace ?? "", "Deployment", name)[0];
+  if (canary === undefined) {
+    return untouched("NotUnderCanary");
+  }
+  if (canary.metadata.annotations?.[annotations.admission] === "off") {
+    return untouched("AdmissionOff");
+  }
+  const stage = stageOf(canary);
+  // An empty Scale spec means 0.
+  const asked = numberAt(request.object, "spec", "replicas") ?? 0;
+  const stored = numberAt(request.oldObject, "spec", "replicas") ?? 0;
+  if (stage === "bootstrapping" || stage === "leaving" || asked === stored) {
+    return untouched("Unchanged");
+  }
+  const scaler = canary.spec.autoscalerRef;
+  const text =
+    scaler === undefined
+      ? `${name} is a canary: ${asked} goes to ${primaryTargetName(canary)}, and ${name} back to ${stored}`
+      : `${name} is a canary: autoscaler ${scaler.name} decides, and ${name} goes back to ${stored}`;
+  return untouched("ScaleWarned", [warning(text)]);
+}

@@ -1,0 +1,52 @@
+import type { AdmissionReason, Canary, FieldIssue } from "../api/index.ts";
+
+/** `request` of an AdmissionReview, with the fields we read. Objects are unknown JSON: whoever calls may send anything. */
+export interface AdmissionRequest {
+  readonly uid: string;
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly subResource?: string;
+  /** Absent on create with generateName, and in each review of a collection's deletion. */
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly operation: string;
+  readonly userInfo: { readonly username?: string; readonly groups?: readonly string[] };
+  readonly object: unknown;
+  readonly oldObject: unknown;
+  readonly dryRun: boolean;
+}
+
+/** What admission knows of the cluster: a cached list of Canaries, and settings. Answers from it may be a little old. */
+export interface Index {
+  /** Canaries that release this workload. */
+  canariesFor(namespace: string, kind: string, name: string): readonly Canary[];
+  canariesIn(namespace: string): readonly Canary[];
+  /** Undefined while templates are not cached: nothing is said about them then. */
+  hasMetricTemplate(namespace: string, name: string): boolean | undefined;
+  hasAlertProvider(namespace: string, name: string): boolean | undefined;
+  /** What routes traffic for a Canary that names no provider; empty when unknown. */
+  readonly provider: string;
+  /** Users whose writes pass untouched: our own controller. */
+  readonly controllerUsers: ReadonlySet<string>;
+}
+
+/** The operations of JSON Patch that we send. */
+export type PatchOp =
+  | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string };
+
+/** What admission does about a request: total, never throws, the same for a dry run. */
+export type Outcome =
+  | { readonly kind: "untouched"; readonly why: AdmissionReason; readonly warnings: readonly string[] }
+  | {
+      readonly kind: "patched";
+      readonly why: AdmissionReason;
+      readonly warnings: readonly string[];
+      readonly patch: readonly PatchOp[];
+    }
+  | { readonly kind: "refused"; readonly why: AdmissionReason; readonly issues: readonly FieldIssue[] };
+
+export type Mutator = (request: AdmissionRequest, index: Index) => Outcome;
+
+export function untouched(why: AdmissionReason, warnings: readonly string[] = []): Outcome {
+  return { kind: "untouched", why, warnings };
+}
