@@ -1,0 +1,76 @@
+import { analysisOf, type Canary, intervalMs, type SessionAffinity, type Traffic } from "../../api/index.ts";
+
+/** What keeps clients where they are while requests are split, worked out from the Canary for one split. */
+export type Affinity =
+  | { readonly kind: "off" }
+  /** Clients on the canary stay there by its cookie, those on the primary too if they get one. */
+  | { readonly kind: "sticky"; readonly canary: Cookie; readonly primary?: Cookie }
+  /** The release is over: whoever still carries this cookie loses it. */
+  | { readonly kind: "cleanup"; readonly cookie: Cookie };
+
+export interface Cookie {
+  /** Matches the whole Cookie header of a client that has it. */
+  readonly pattern: string;
+  /** Value of the Set-Cookie header. */
+  readonly setCookie: string;
+}
+
+/**
+ * The rules of affinity for a split. The cookies come from the status, where they are made once per release; without one in the
+ * status yet, nobody is sticky. With no share for the canary, a cookie that is still current counts as the one to clean up: the status
+ * may be written just before or just after the route.
+ */
+export function affinityOf(canary: Canary, traffic: Traffic, options: { readonly primaryCookie: boolean }): Affinity {
+  const settings = analysisOf(canary).sessionAffinity;
+  if (settings === undefined) {
+    return { kind: "off" };
+  }
+  const { sessionAffinityCookie, previousSessionAffinityCookie, primarySessionAffinityCookie } = canary.status ?? {};
+  if (traffic.canary === 0) {
+    const over = sessionAffinityCookie || previousSessionAffinityCookie;
+    return over
+      ? { kind: "cleanup", cookie: { pattern: patternOf(over), setCookie: `${over}; Max-Age=-1` } }
+      : { kind: "off" };
+  }
+  if (!sessionAffinityCookie) {
+    return { kind: "off" };
+  }
+  const sticky: Cookie = {
+    pattern: patternOf(sessionAffinityCookie),
+    setCookie: withAttributes(sessionAffinityCookie, settings.maxAge || 86400, settings),
+  };
+  if (!options.primaryCookie || !settings.primaryCookieName || !primarySessionAffinityCookie) {
+    return { kind: "sticky", canary: sticky };
+  }
+  const primary: Cookie = {
+    pattern: patternOf(primarySessionAffinityCookie),
+    setCookie: withAttributes(primarySessionAffinityCookie, Math.round(intervalMs(canary) / 1000), settings),
+  };
+  return { kind: "sticky", canary: sticky, primary };
+}
+
+function patternOf(cookie: string): string {
+  const at = cookie.indexOf("=");
+  const [name, value] = at < 0 ? [cookie, ""] : [cookie.slice(0, at), cookie.slice(at + 1)];
+  return `.*${escaped(name)}.*${escaped(value)}.*`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** Attributes in the order that clients of these Canaries have always seen. */
+function withAttributes(cookie: string, maxAgeSeconds: number, settings: SessionAffinity): string {
+  return [
+    cookie,
+    `Max-Age=${maxAgeSeconds}`,
+    settings.domain && `Domain=${settings.domain}`,
+    settings.httpOnly && "HttpOnly",
+    settings.partitioned && "Partitioned",
+    settings.path && `Path=${settings.path}`,
+    settings.sameSite && `SameSite=${settings.sameSite}`,
+    settings.secure && "Secure",
+  ]
+    .filter(Boolean)
+    .join("; ");
+}
