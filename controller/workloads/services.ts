@@ -1,0 +1,171 @@
+import {
+  apexName,
+  type Canary,
+  canaryName,
+  definedOnly,
+  driftMarks,
+  type Fields,
+  fieldsOf,
+  itemsOf,
+  knownKeys,
+  mayOwn,
+  numberOf,
+  ownerReferenceOf,
+  portName,
+  primaryName,
+  type RawObject,
+  type Resource,
+  servicePort,
+  targetPort,
+  textsOf,
+} from "../../api/index.ts";
+import type { SelectorLabel } from "./workload.ts";
+
+export const serviceResource: Resource = { group: "", version: "v1", plural: "services", kind: "Service" };
+
+/** The three Services of a Canary. */
+export type ServiceRole = "apex" | "primary" | "canary";
+
+export function serviceName(canary: Canary, role: ServiceRole): string {
+  return role === "apex" ? apexName(canary) : role === "primary" ? primaryName(canary) : canaryName(canary);
+}
+
+/**
+ * A Service as it should be. One that a user made before us is taken over: only selector, ports and the marks for GitOps tools, no
+ * labels and no owner, so that it survives the Canary. The list of ports is a map to server-side apply, which therefore cannot take a
+ * user's extra port away: send the body of a taken-over Service as a merge patch. `nodePort`s of the live one are kept.
+ */
+export function generatedService(
+  canary: Canary,
+  role: ServiceRole,
+  label: SelectorLabel,
+  target: RawObject,
+  live: RawObject | undefined,
+): RawObject {
+  const selector = { [label.key]: role === "canary" ? label.value : `${label.value}-primary` };
+  const ports = portsOf(canary, target, live);
+  const name = serviceName(canary, role);
+  const identity = { name, namespace: canary.metadata.namespace ?? "" };
+  if (!mayOwn(live, canary)) {
+    return {
+      apiVersion: "v1",
+      kind: serviceResource.kind,
+      metadata: { ...identity, annotations: driftMarks },
+      spec: { selector, ports },
+    };
+  }
+  const given = canary.spec.service?.[role];
+  return {
+    apiVersion: "v1",
+    kind: serviceResource.kind,
+    metadata: {
+      ...identity,
+      labels: { ...given?.labels, [label.key]: name },
+      annotations: { ...given?.annotations, ...driftMarks },
+      ownerReferences: [ownerReferenceOf(canary)],
+    },
+    spec: { ...kindOfService(canary, live), selector, ports },
+  };
+}
+
+/** Fields that are chosen at creation. Later they are stated as they are: the server refuses to change an address, and a type somebody changed is theirs. */
+function kindOfService(canary: Canary, live: RawObject | undefined): Fields {
+  const { headless, trafficDistribution } = canary.spec.service ?? {};
+  const spec = fieldsOf(live?.["spec"]);
+  const isHeadless = live === undefined ? headless === true : spec["clusterIP"] === "None";
+  return definedOnly({
+    type: live === undefined ? "ClusterIP" : (spec["type"] ?? "ClusterIP"),
+    clusterIP: isHeadless ? "None" : undefined,
+    trafficDistribution,
+  });
+}
+
+/** The main port, then those found in the pod template, in the order of the template. */
+function portsOf(canary: Canary, target: RawObject, live: RawObject | undefined): readonly Fields[] {
+  const main = definedOnly({
+    name: portName(canary),
+    protocol: "TCP",
+    port: servicePort(canary),
+    targetPort: targetPort(canary),
+    appProtocol: canary.spec.service?.appProtocol || undefined,
+  });
+  const found = canary.spec.service?.portDiscovery === true ? discoveredPorts(canary, target) : [];
+  const before = itemsOf(fieldsOf(live?.["spec"])["ports"]);
+  return [main, ...found].map((port) => {
+    const nodePort = numberOf(before.find((candidate) => candidate["name"] === port["name"])?.["nodePort"]);
+    return nodePort === undefined ? port : { ...port, nodePort };
+  });
+}
+
+/** Sidecars of meshes open ports of their own, which are not the application's. */
+const meshContainers: ReadonlySet<unknown> = new Set(["istio-proxy", "envoy"]);
+
+function discoveredPorts(canary: Canary, target: RawObject): readonly Fields[] {
+  const template = fieldsOf(fieldsOf(target["spec"])["template"]);
+  const taken = new Set<unknown>([portName(canary), servicePort(canary)]);
+  const ports: Fields[] = [];
+  for (const container of itemsOf(fieldsOf(template["spec"])["containers"])) {
+    if (meshContainers.has(container["name"])) {
+      continue;
+    }
+    for (const [index, port] of itemsOf(container["ports"]).entries()) {
+      const number = numberOf(port["containerPort"]);
+      const name = String(port["name"] || `tcp-${String(container["name"])}-${index}`);
+      // A name or number twice would make the API server refuse the whole Service.
+      if (number === undefined || isMainPort(canary, port) || taken.has(name) || taken.has(number)) {
+        continue;
+      }
+      taken.add(name).add(number);
+      ports.push({ name, protocol: "TCP", port: number, targetPort: number });
+    }
+  }
+  return ports;
+}
+
+function isMainPort(canary: Canary, port: Fields): boolean {
+  const wanted = targetPort(canary);
+  return typeof wanted === "string" ? port["name"] === wanted : port["containerPort"] === wanted;
+}
+
+/**
+ * What the apex Service shall be when the Canary goes: it selects the target's pods again, nobody owns it, and nothing keeps GitOps
+ * tools away. A selector that the user once applied with kubectl comes back as it was.
+ */
+export function releasedApex(canary: Canary, label: SelectorLabel, target: RawObject, live: RawObject): RawObject {
+  const own = mayOwn(live, canary);
+  const applied = own ? undefined : appliedSelector(live);
+  const given = canary.spec.service?.apex;
+  return {
+    apiVersion: "v1",
+    kind: serviceResource.kind,
+    metadata: {
+      name: apexName(canary),
+      namespace: canary.metadata.namespace ?? "",
+      ...(own
+        ? {
+            labels: { ...given?.labels, [label.key]: apexName(canary) },
+            ...(given?.annotations === undefined ? {} : { annotations: given.annotations }),
+          }
+        : {}),
+    },
+    spec: {
+      ...(own ? kindOfService(canary, live) : {}),
+      selector: applied ?? { [label.key]: label.value },
+      ports: portsOf(canary, target, live),
+    },
+  };
+}
+
+/** The selector in the copy that `kubectl apply` keeps; none when there is no copy, or none that is readable. */
+function appliedSelector(live: RawObject): Readonly<Record<string, string>> | undefined {
+  const text = live.metadata.annotations?.[knownKeys.lastApplied];
+  if (text === undefined) {
+    return undefined;
+  }
+  try {
+    const selector = textsOf(fieldsOf(fieldsOf(JSON.parse(text))["spec"])["selector"]);
+    return Object.keys(selector).length > 0 ? selector : undefined;
+  } catch {
+    return undefined;
+  }
+}
