@@ -1,0 +1,101 @@
+import {
+  type Canary,
+  canaryResource,
+  keyOf,
+  metricTemplateResource,
+  type ObjectRef,
+  type RawObject,
+  type Resource,
+} from "../../api/index.ts";
+import type { Clock } from "../kube/clock.ts";
+import { type Incident, type ListWatch, startListWatch } from "../kube/listWatch.ts";
+import type { Store } from "../kube/store.ts";
+import type { Transport } from "../kube/transport.ts";
+import { createInterests, kindKey } from "./interests.ts";
+
+export interface CachesOptions {
+  readonly transport: Transport;
+  /** One namespace; all when absent. */
+  readonly namespace?: string;
+  readonly clock: Clock;
+  /** Everything a canary looks at, by its current spec. */
+  readonly refsOf: (canary: Canary) => readonly ObjectRef[];
+  /** A canary, or something it looks at, has changed. */
+  readonly onChange: (canary: string) => void;
+  readonly onIncident: (resource: Resource, incident: Incident) => void;
+}
+
+/** What we know of the cluster. Kinds are watched from the first canary that needs them on, never before. */
+export interface Caches {
+  readonly canaries: Store;
+  readonly templates: Store;
+  /** The cached object; undefined when it does not exist or its kind is not watched yet (see `ready`). */
+  get(ref: ObjectRef): RawObject | undefined;
+  /** Are all these kinds listed, and all these objects as new as our own last write to them? */
+  ready(refs: readonly ObjectRef[]): boolean;
+  /** Own write: reads of this object wait until the watch has caught up. */
+  expect(ref: ObjectRef, written: RawObject): void;
+  readonly hasSynced: boolean;
+  stop(): Promise<void>;
+}
+
+export function createCaches(options: CachesOptions): Caches {
+  const watches = new Map<string, ListWatch>();
+  const interests = createInterests();
+
+  const watch = (resource: Resource, listener: (object: RawObject) => void): ListWatch => {
+    const started = startListWatch({
+      transport: options.transport,
+      resource,
+      clock: options.clock,
+      onIncident: (incident) => options.onIncident(resource, incident),
+      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+    });
+    watches.set(kindKey(resource), started);
+    started.store.onChange((change) => listener(change.object));
+    return started;
+  };
+
+  const storeOf = (resource: Resource): Store => {
+    const known = watches.get(kindKey(resource));
+    if (known !== undefined) return known.store;
+    const started = watch(resource, (object) => {
+      for (const canary of interests.of(resource, keyOf(object.metadata))) options.onChange(canary);
+    });
+    // What was asked before the first list had no answer yet: everybody looks again.
+    void started.store.synced.then(() => {
+      for (const canary of canaries.store.list()) options.onChange(keyOf(canary.metadata));
+    });
+    return started.store;
+  };
+
+  const canaries = watch(canaryResource, (object) => {
+    const key = keyOf(object.metadata);
+    const canary = canaries.store.get(key) as Canary | undefined;
+    if (canary === undefined) interests.remove(key);
+    else interests.set(key, options.refsOf(canary));
+    options.onChange(key);
+  });
+  const templates = watch(metricTemplateResource, () => {});
+
+  return {
+    canaries: canaries.store,
+    templates: templates.store,
+    get: (ref) => storeOf(ref.resource).get(`${ref.namespace}/${ref.name}`),
+    ready: (refs) =>
+      refs.every((ref) => {
+        const store = storeOf(ref.resource);
+        return store.hasSynced && !store.isStale(`${ref.namespace}/${ref.name}`);
+      }),
+    expect(ref, written) {
+      const version = written.metadata.resourceVersion;
+      if (version !== undefined) storeOf(ref.resource).expect(`${ref.namespace}/${ref.name}`, version);
+    },
+    get hasSynced() {
+      return [...watches.values()].every((each) => each.store.hasSynced);
+    },
+    stop: async () => {
+      await Promise.all([...watches.values()].map((each) => each.stop()));
+    },
+  };
+}

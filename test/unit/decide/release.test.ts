@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decide } from "../../../controller/decide/decide.ts";
+import { aWorld, observe, pass, runToRest, settlePods } from "./world.ts";
+
+test("a first deployment is initialized without a gap: primary before apex, apex before the target goes", () => {
+  const world = aWorld();
+  const order: string[] = [];
+  runToRest(world, decide, 100, (action) => {
+    if (action.kind === "ensure") order.push(action.object);
+    if (action.kind === "scaleTarget") order.push(`target ${action.replicas}`);
+  });
+  assert.deepEqual(order, ["canaryService", "primaryService", "primary", "apexService", "route", "target 0"]);
+  assert.equal(world.status?.phase, "Initialized");
+  assert.equal(world.status?.lastPromotedSpec, "w1:a");
+  assert.deepEqual(world.traffic, { primary: 100, canary: 0, mirror: false });
+  assert.deepEqual(world.events, [
+    "all the metrics providers are available!",
+    "podinfo-primary.test not ready: waiting for rollout to finish: 0 available",
+    "Initialization done! podinfo.test",
+  ]);
+});
+
+test("a good revision goes out step by step, in the known words and the known order", () => {
+  const world = aWorld({ stepWeight: 20, maxWeight: 50 });
+  runToRest(world, decide);
+  world.events.length = 0;
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  runToRest(world, decide);
+  assert.equal(world.status?.phase, "Succeeded");
+  assert.equal(world.primary?.revision, "w1:b");
+  assert.equal(world.target?.replicas, 0);
+  assert.deepEqual(world.traffic, { primary: 100, canary: 0, mirror: false });
+  assert.deepEqual(
+    world.events.filter((text) => !text.includes("not ready")),
+    [
+      "New revision detected! Scaling up podinfo.test",
+      "Starting canary analysis for podinfo.test",
+      "Pre-rollout check smoke passed",
+      "Advance podinfo.test canary weight 20",
+      "Advance podinfo.test canary weight 40",
+      "Advance podinfo.test canary weight 60",
+      "Confirm-promotion check gate passed",
+      "Copying podinfo.test template spec to podinfo-primary.test",
+      "Routing all traffic to primary",
+      "Promotion completed! Scaling down podinfo.test",
+    ],
+  );
+});
+
+test("a bad revision is taken back: weight to zero in one step, primary untouched, the count of failed checks kept", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  world.events.length = 0;
+  if (world.target !== undefined) world.target.revision = "w1:bad";
+  const weights: number[] = [];
+  const seen = new Set<number>();
+  for (let count = 0; count < 200 && world.status?.phase !== "Failed"; count++) {
+    const decision = pass(world, { decide });
+    settlePods(world);
+    if ((world.status?.canaryWeight ?? 0) >= 20) world.metricsGood = false;
+    if (world.traffic !== undefined && !seen.has(world.traffic.canary)) {
+      seen.add(world.traffic.canary);
+      weights.push(world.traffic.canary);
+    }
+    world.now += decision.wakeAfterMs ?? 0;
+  }
+  runToRest(world, decide);
+  assert.deepEqual(weights, [0, 10, 20]);
+  assert.equal(world.status?.phase, "Failed");
+  assert.equal(world.status?.failedChecks, 3);
+  assert.equal(world.primary?.revision, "w1:a");
+  assert.equal(world.target?.replicas, 0);
+  assert.deepEqual(world.traffic, { primary: 100, canary: 0, mirror: false });
+  assert.deepEqual(world.events.slice(-5), [
+    "Halt podinfo.test advancement success rate 50.00% < 99%",
+    "Halt podinfo.test advancement success rate 50.00% < 99%",
+    "Halt podinfo.test advancement success rate 50.00% < 99%",
+    "Rolling back podinfo.test failed checks threshold reached 3",
+    "Canary failed! Scaling down podinfo.test",
+  ]);
+});
+
+test("a revert during the analysis ends the release without promoting anything", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  for (let count = 0; count < 8; count++) {
+    pass(world, { decide });
+    settlePods(world);
+  }
+  assert.equal(world.status?.phase, "Progressing");
+  if (world.target !== undefined) world.target.revision = "w1:a";
+  const promoted: string[] = [];
+  runToRest(world, decide, 100, (action) => action.kind === "promote" && promoted.push(action.revision));
+  assert.deepEqual(promoted, []);
+  assert.equal(world.status?.phase, "Succeeded");
+  assert.equal(world.target?.replicas, 0);
+});
+
+test("a closed promotion gate keeps the weight and shows it; opening it promotes", () => {
+  const world = aWorld({ stepWeight: 50, maxWeight: 50 });
+  runToRest(world, decide);
+  world.gatesOpen = false;
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  for (let count = 0; count < 60; count++) {
+    const decision = pass(world, { decide });
+    settlePods(world);
+    world.now += decision.wakeAfterMs ?? 0;
+  }
+  assert.equal(world.status?.phase, "WaitingPromotion");
+  assert.equal(world.status?.canaryWeight, 50);
+  assert.equal(world.events.filter((text) => text.includes("waiting for promotion approval")).length, 1);
+  world.gatesOpen = true;
+  runToRest(world, decide);
+  assert.equal(world.status?.phase, "Succeeded");
+});
+
+test("a target that moves on after the promotion was decided is not promoted unanalysed", () => {
+  const world = aWorld({ stepWeight: 50, maxWeight: 50 });
+  runToRest(world, decide);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  for (let count = 0; count < 100 && world.status?.phase !== "Promoting"; count++) {
+    const decision = pass(world, { decide });
+    settlePods(world);
+    world.now += decision.wakeAfterMs ?? 0;
+  }
+  assert.equal(world.status?.phase, "Promoting");
+  if (world.target !== undefined) world.target.revision = "w1:c";
+  pass(world, { decide });
+  assert.equal(world.primary?.revision, "w1:a");
+  assert.equal(world.status?.phase, "Progressing");
+  assert.equal(world.status?.lastAppliedSpec, "w1:c");
+});
+
+test("an idle canary asks for nothing and does nothing", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  world.now += 3_600_000;
+  assert.deepEqual(decide(observe(world)), { actions: [], questions: [] });
+});
+
+test("blue/green on the kubernetes provider counts iterations and promotes", () => {
+  const world = aWorld({ iterations: 2 }, "kubernetes");
+  runToRest(world, decide);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  world.events.length = 0;
+  runToRest(world, decide);
+  assert.equal(world.status?.phase, "Succeeded");
+  assert.equal(world.primary?.revision, "w1:b");
+  assert.deepEqual(
+    world.events.filter((text) => text.startsWith("Advance")),
+    ["Advance podinfo.test canary iteration 1/2", "Advance podinfo.test canary iteration 2/2"],
+  );
+});
+
+for (const [phase, revision, heir] of [
+  ["at rest with the promoted revision", "w1:a", "target"],
+  ["with a revision that was never promoted", "w1:b", "primary"],
+] as const) {
+  test(`deletion ${phase} hands the traffic to the ${heir} before anything goes`, () => {
+    const world = aWorld();
+    runToRest(world, decide);
+    world.deleting = true;
+    if (world.target !== undefined) world.target.revision = revision;
+    runToRest(world, decide, 40);
+    assert.equal(world.gone, true);
+    assert.equal(world.handedTo, heir);
+    if (heir === "target") assert.ok((world.target?.available ?? 0) > 0);
+  });
+}
