@@ -133,6 +133,8 @@ export interface TypeSchema {
   readonly goType?: string;
   /** The zero value (`""`, 0, false, `[]`, `{}`) is the same as absent: what Go's `omitempty` does to plain fields. */
   readonly omitZero?: boolean;
+  /** The field is there even when nobody set it (`spec`, a pod template's `metadata`): its presence has no owner. */
+  readonly embedded?: boolean;
 }
 
 /** What a resource does to an object on its way in. Implementations are pure. */

@@ -51,7 +51,7 @@ export const objectMeta = struct("ObjectMeta", {
   annotations: mapOf(text),
   ownerReferences: mapList(["uid"], ownerReference),
   finalizers: setOf(text),
-  managedFields: list(managedFieldsEntry),
+  managedFields: list(managedFieldsEntry, { omitZero: false }),
 });
 
 export const labelSelector = atomic("LabelSelector", {
@@ -124,7 +124,11 @@ export const loadBalancerStatus = struct("LoadBalancerStatus", {
 
 /** A kind's schema: type and metadata around its own fields. */
 export function kind(goType: string, fields: Fields): TypeSchema {
-  return struct(goType, { kind: text, apiVersion: text, metadata: objectMeta, ...fields });
+  const own = Object.entries(fields).map(([name, type]) => {
+    const isPart = name === "spec" || name === "status";
+    return [name, isPart && type.type === "object" ? { ...type, embedded: true } : type] as const;
+  });
+  return struct(goType, { kind: text, apiVersion: text, metadata: objectMeta, ...Object.fromEntries(own) });
 }
 
 /** The Scale of every scalable resource. */

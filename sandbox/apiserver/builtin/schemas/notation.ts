@@ -24,8 +24,24 @@ export const intOrString: TypeSchema = { type: "any", goType: "IntOrString" };
 /** JSON without a type; its fields are owned one by one. */
 export const anything: TypeSchema = { type: "any", preserveUnknown: true };
 
+/** Structs that Go embeds by value: they are there from the start, so that no manager owns their presence. */
+const embedded = new Set([
+  "ObjectMeta",
+  "PodTemplateSpec",
+  "PodSpec",
+  "JobTemplateSpec",
+  "JobSpec",
+  "DeploymentStrategy",
+  "DaemonSetUpdateStrategy",
+  "StatefulSetUpdateStrategy",
+  "CrossVersionObjectReference",
+  "CustomResourceDefinitionNames",
+  "LoadBalancerStatus",
+  "EventSource",
+]);
+
 export function struct(goType: string, fields: Fields, extras: Extras = {}): TypeSchema {
-  return { type: "object", goType, fields, ...extras };
+  return { type: "object", goType, fields, ...(embedded.has(goType) ? { embedded: true } : {}), ...extras };
 }
 
 /** A struct that has one owner. */
