@@ -6,6 +6,7 @@ export * from "./durations.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./features.ts";
+export * from "./interception.ts";
 export * from "./metricTemplate.ts";
 export * from "./names.ts";
 export * from "./object.ts";
