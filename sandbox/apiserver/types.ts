@@ -316,6 +316,13 @@ export interface Client {
   watch(key: ResourceKey, listener: (event: { type: WatchType; object: KubeObject }) => void): () => void;
 }
 
+/** One line of the log: a constant message, everything that varies as values. */
+export interface LogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
 /** A running API server. */
 export interface ApiServer {
   /** `https://127.0.0.1:PORT`. */
@@ -329,6 +336,10 @@ export interface ApiServer {
   requests(): Record<string, Record<string, number>>;
   /** Resolves a Service for webhook calls: `namespace/name:port` to a loopback address. Set by the network room. */
   resolveService: (namespace: string, name: string, port: number) => { host: string; port: number } | undefined;
+  /** Text of a container's log for `pods/log`; undefined when there is none. Set by the node. */
+  podLog: (pod: KubeObject, container: string | undefined, query: URLSearchParams) => string | undefined;
+  /** A client certificate for a user, signed by the CA. */
+  clientCertificate(user: string, groups?: readonly string[]): { readonly certificate: string; readonly key: string };
   stop(): Promise<void>;
 }
 

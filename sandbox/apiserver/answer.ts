@@ -1,0 +1,116 @@
+import type { ServerResponse } from "node:http";
+import { gzip } from "node:zlib";
+import { encodeDocument, encodeObject, type Form } from "./present.ts";
+import { ContinueExpired } from "./read.ts";
+import { statusOf } from "./status.ts";
+import type { ApiError, KubeObject } from "./types.ts";
+
+/** Answers above this size are compressed for clients that can read it, as on a real server. */
+const compressFrom = 128 * 1024;
+/** Limits of all warnings together and, once they are exceeded, of each one; in characters. */
+const warningBudget = 4_096;
+const warningCut = 256;
+
+/** The answer to one request: headers that every answer carries, warnings, and one of the forms of a body. */
+export class Answer {
+  readonly #response: ServerResponse;
+  readonly #compress: boolean;
+  readonly #warnings = new Set<string>();
+
+  constructor(response: ServerResponse, acceptEncoding: string | undefined) {
+    this.#response = response;
+    this.#compress = /\bgzip\b/.test(acceptEncoding ?? "");
+  }
+
+  /** One line for the user; doubles, empty ones and those with control characters are dropped. */
+  warn(text: string): void {
+    if (text !== "" && !/[\u0000-\u001f\u007f]/.test(text)) this.#warnings.add(text);
+  }
+
+  object(code: number, object: KubeObject): void {
+    this.#send(code, "application/json", [encodeObject(object), "\n"]);
+  }
+
+  document(code: number, form: Pick<Form, "media">, document: unknown): void {
+    this.#send(code, form.media, [encodeDocument(form, document)]);
+  }
+
+  pieces(code: number, pieces: readonly string[]): void {
+    this.#send(code, "application/json", pieces);
+  }
+
+  text(code: number, text: string): void {
+    this.#send(code, "text/plain; charset=utf-8", [text]);
+  }
+
+  bytes(code: number, type: string, bytes: Buffer): void {
+    this.#head(code, type, bytes.length);
+    this.#response.end(bytes);
+  }
+
+  error(error: ApiError): void {
+    const retry = error.details?.retryAfterSeconds;
+    if (retry !== undefined) this.#response.setHeader("Retry-After", String(retry));
+    const status = statusOf(error);
+    const metadata = error instanceof ContinueExpired ? { continue: error.token } : status.metadata;
+    this.#send(error.code, "application/json", [`${JSON.stringify({ ...status, metadata })}\n`]);
+  }
+
+  /** The path leads nowhere: plain text, as Go's mux answers. */
+  nowhere(): void {
+    this.#response.setHeader("X-Content-Type-Options", "nosniff");
+    this.text(404, "404 page not found\n");
+  }
+
+  /** Starts a stream of lines. */
+  stream(type: string): void {
+    this.#setCommon(type);
+    this.#response.writeHead(200);
+    this.#response.flushHeaders();
+  }
+
+  #send(code: number, type: string, pieces: readonly string[]): void {
+    const response = this.#response;
+    const size = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
+    if (!this.#compress || size < compressFrom) {
+      this.#head(code, type, size);
+      response.cork();
+      for (const piece of pieces) response.write(piece);
+      response.uncork();
+      response.end();
+      return;
+    }
+    gzip(pieces.join(""), { level: 1 }, (error, bytes) => {
+      if (error !== null) return void response.destroy(error);
+      response.setHeader("Content-Encoding", "gzip");
+      response.setHeader("Vary", "Accept-Encoding");
+      this.#head(code, type, bytes.length);
+      response.end(bytes);
+    });
+  }
+
+  #head(code: number, type: string, length: number): void {
+    this.#setCommon(type);
+    this.#response.writeHead(code, { "Content-Length": length });
+  }
+
+  #setCommon(type: string): void {
+    this.#response.setHeader("Cache-Control", "no-cache, private");
+    this.#response.setHeader("Content-Type", type);
+    const lines = [...warningLines([...this.#warnings])];
+    if (lines.length > 0) this.#response.setHeader("Warning", lines);
+  }
+}
+
+function* warningLines(warnings: readonly string[]): Iterable<string> {
+  const total = warnings.reduce((sum, text) => sum + [...text].length, 0);
+  let left = warningBudget;
+  for (const warning of warnings) {
+    const text = total > warningBudget ? [...warning].slice(0, warningCut).join("") : warning;
+    left -= [...text].length;
+    if (left < 0) return;
+    const escaped = text.replace(/[\\"]/g, (character) => `\\${character}`);
+    // Header values are bytes to Node: UTF-8 goes through unchanged as latin1.
+    yield `299 - "${Buffer.from(escaped).toString("latin1")}"`;
+  }
+}

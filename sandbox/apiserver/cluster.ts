@@ -1,0 +1,55 @@
+import type { Registry } from "./registry.ts";
+import type { ResourceRequest } from "./request.ts";
+import type { VersionedStore } from "./store.ts";
+import { type Admission, apiVersionOf, type KubeObject, keyOf, type Resource, type UserInfo } from "./types.ts";
+
+/** What every handler works on. `admission` is replaced once the cluster can read webhook configurations. */
+export interface Cluster {
+  readonly store: VersionedStore;
+  readonly registry: Registry;
+  admission: Admission;
+  readonly now: () => Date;
+}
+
+/** One request of one user, on its way through the handlers. */
+export interface Call {
+  readonly request: ResourceRequest;
+  readonly user: UserInfo;
+  /** Decides the field manager when the request names none. */
+  readonly userAgent: string;
+  readonly warn: (text: string) => void;
+}
+
+/** Nothing stands between a request and the store. */
+export const openAdmission: Admission = {
+  mutate: async (attributes) => attributes.object,
+  validate: async () => undefined,
+};
+
+export function keyOfResource(resource: Resource): string {
+  return keyOf(resource.group, resource.plural);
+}
+
+const converted = new WeakMap<KubeObject, Map<string, KubeObject>>();
+
+/** The object in another served version. Conversions of stored (frozen) objects are remembered. */
+export function inVersion(resource: Resource, object: KubeObject, version: string): KubeObject {
+  const apiVersion = apiVersionOf(resource.group, version);
+  if (object.apiVersion === apiVersion) return object;
+  const memory = Object.isFrozen(object) ? (converted.get(object) ?? new Map<string, KubeObject>()) : undefined;
+  const known = memory?.get(version);
+  if (known !== undefined) return known;
+  const result = resource.strategy.convert?.(object, version) ?? { ...object, apiVersion };
+  if (memory !== undefined) converted.set(object, memory.set(version, result));
+  return result;
+}
+
+/** The object as it is kept. */
+export function toStorage(resource: Resource, object: KubeObject): KubeObject {
+  return inVersion(resource, object, resource.storageVersion);
+}
+
+/** The version in which built-in rules look at objects; rules of custom resources stand in the schema of each version. */
+export function ruleVersion(resource: Resource, requestVersion: string): string {
+  return resource.custom ? requestVersion : resource.storageVersion;
+}

@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Answer } from "./answer.ts";
+import { authenticate, type Tokens } from "./auth.ts";
+import { parseObjectBody, readBody } from "./body.ts";
+import type { Call, Cluster } from "./cluster.ts";
+import {
+  aggregatedDiscovery,
+  apiGroup,
+  apiGroupList,
+  apiResourceList,
+  apiVersions,
+  reviewKinds,
+  serverVersion,
+} from "./discovery.ts";
+import { type Exchange, handleResource, type PodLog } from "./handlers.ts";
+import { negotiate } from "./present.ts";
+import { findObject } from "./read.ts";
+import type { Registry } from "./registry.ts";
+import { countedAs, parseResourcePath, resolveRequest } from "./request.ts";
+import { answerReview, answerTokenRequest } from "./reviews.ts";
+import { methodNotAllowed } from "./status.ts";
+import { ApiError, type LogLine, type UserInfo } from "./types.ts";
+
+/** What the HTTP side needs beyond the cluster. */
+export interface Frontend {
+  readonly cluster: Cluster;
+  readonly tokens: Tokens;
+  readonly count: (user: string, what: string) => void;
+  readonly log: (line: LogLine) => void;
+  readonly podLog: PodLog;
+}
+
+/** Answers one HTTP request, whatever happens. */
+export async function answerHttp(
+  frontend: Frontend,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const answer = new Answer(response, headerOf(request, "accept-encoding"));
+  response.on("error", () => undefined);
+  try {
+    const url = new URL(request.url ?? "/", "https://sandbox.invalid");
+    await route(frontend, { request, response, query: url.searchParams, answer }, url.pathname);
+  } catch (error) {
+    fail(frontend, request, response, answer, error);
+  }
+}
+
+function fail(
+  frontend: Frontend,
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  error: unknown,
+): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  if (error instanceof ApiError) {
+    answer.error(error);
+    return;
+  }
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  frontend.log({ level: "error", message: "request failed", method: request.method, url: request.url, reason });
+  const text = error instanceof Error ? error.message : String(error);
+  answer.error(new ApiError(500, "InternalError", `Internal error occurred: ${text}`));
+}
+
+const open = new Set(["/healthz", "/livez", "/readyz", "/version"]);
+
+async function route(frontend: Frontend, exchange: Exchange, pathname: string): Promise<void> {
+  const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : pathname;
+  const { request, answer } = exchange;
+  if (open.has(path)) return answerOpen(path, answer);
+  const user = authenticate(request, frontend.tokens);
+  const parsed = parseResourcePath(path);
+  if (parsed === undefined) return answerFixed(frontend, exchange, path, user);
+  const review = reviewKinds.find((each) => each.group === parsed.group && each.plural === parsed.plural);
+  if (review !== undefined) return await answerReviewRequest(frontend, exchange, user, review);
+  const watching = ["true", "1"].includes(exchange.query.get("watch") ?? "");
+  const resolved = resolveRequest(frontend.cluster.registry, parsed, request.method ?? "GET", watching);
+  if (resolved === undefined) return answer.nowhere();
+  frontend.count(user.username, countedAs(resolved));
+  const call: Call = {
+    request: resolved,
+    user,
+    userAgent: headerOf(request, "user-agent") ?? "",
+    warn: (text) => answer.warn(text),
+  };
+  if (resolved.subresource === "token") return await answerToken(frontend, call, exchange);
+  await handleResource(frontend.cluster, call, exchange, frontend.podLog);
+}
+
+async function answerReviewRequest(
+  frontend: Frontend,
+  exchange: Exchange,
+  user: UserInfo,
+  review: (typeof reviewKinds)[number],
+): Promise<void> {
+  const { request, answer, query } = exchange;
+  if (request.method !== "POST") throw methodNotAllowed();
+  frontend.count(user.username, `create ${review.plural}`);
+  const form = negotiate(request.headers.accept, query.get("includeObject"));
+  const body = parseObjectBody(await readBody(request), request.headers["content-type"], {
+    kind: review.kind,
+    custom: false,
+  });
+  answer.document(201, form, answerReview(review, body, user, frontend.tokens));
+}
+
+async function answerToken(frontend: Frontend, call: Call, exchange: Exchange): Promise<void> {
+  const { request, answer } = exchange;
+  findObject(frontend.cluster, call);
+  const { namespace, name } = call.request;
+  const body = parseObjectBody(await readBody(request), request.headers["content-type"], {
+    kind: "TokenRequest",
+    custom: false,
+  });
+  const document = answerTokenRequest(body, namespace, name, frontend.tokens, frontend.cluster.now());
+  answer.document(201, { media: "application/json" }, document);
+}
+
+function answerOpen(path: string, answer: Answer): void {
+  if (path === "/version") answer.document(200, { media: "application/json" }, serverVersion);
+  else answer.text(200, "ok");
+}
+
+/** Documents that describe the server. */
+function answerFixed(frontend: Frontend, exchange: Exchange, path: string, user: UserInfo): void {
+  const { request, answer } = exchange;
+  frontend.count(user.username, `get ${path}`);
+  const { registry } = frontend.cluster;
+  const core = path === "/api";
+  const document = discoveryOf(registry, path, request.headers.host ?? "");
+  if (document === undefined) answer.nowhere();
+  else if (request.method !== "GET") throw methodNotAllowed();
+  else if ((core || path === "/apis") && wantsAggregated(headerOf(request, "accept"))) {
+    const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(registry, core)));
+    answer.bytes(200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", bytes);
+  } else answer.document(200, { media: "application/json" }, document);
+}
+
+function discoveryOf(registry: Registry, path: string, host: string): object | undefined {
+  const [, root, group, version, ...rest] = path.split("/");
+  if (rest.length > 0) return undefined;
+  if (root === "api" && group === undefined) return apiVersions(host);
+  if (root === "api" && version === undefined) return apiResourceList(registry, "", group ?? "");
+  if (root !== "apis") return undefined;
+  if (group === undefined) return apiGroupList(registry);
+  if (version === undefined) return apiGroup(registry, group);
+  return apiResourceList(registry, group, version);
+}
+
+function wantsAggregated(accept: string | undefined): boolean {
+  return (accept ?? "").split(",").some((clause) => {
+    const compact = clause.replaceAll(" ", "");
+    return (
+      compact.startsWith("application/json;") &&
+      compact.includes("as=APIGroupDiscoveryList") &&
+      /(^|;)v=v2(;|$)/.test(compact)
+    );
+  });
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}

@@ -1,0 +1,77 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import type { FieldError, KubeObject } from "./types.ts";
+
+const suffixAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+const longestPrefix = 58;
+
+/** Gives a new object what only the server may decide. In place. */
+export function fillSystemFields(object: KubeObject, now: Date): void {
+  const { metadata } = object;
+  if ((metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "") {
+    metadata.name = generatedName(metadata.generateName ?? "");
+  }
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = timestamp(now);
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata["selfLink"];
+}
+
+function generatedName(prefix: string): string {
+  let suffix = "";
+  while (suffix.length < 5) suffix += suffixAlphabet[randomInt(suffixAlphabet.length)];
+  return prefix.slice(0, longestPrefix) + suffix;
+}
+
+/** Whole seconds, as the API writes times. */
+export function timestamp(now: Date): string {
+  return `${now.toISOString().slice(0, 19)}Z`;
+}
+
+const immutable = [
+  "name",
+  "namespace",
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+] as const;
+
+/** What the writer left out and may not remove: taken from the stored object. In place. */
+export function keepSystemFields(next: KubeObject, old: KubeObject): void {
+  for (const field of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
+    const value = next.metadata[field];
+    if (value !== undefined && value !== null && value !== "") continue;
+    if (old.metadata[field] === undefined) delete next.metadata[field];
+    else Object.assign(next.metadata, { [field]: old.metadata[field] });
+  }
+  if (old.metadata.generation === undefined) delete next.metadata.generation;
+  else next.metadata.generation = old.metadata.generation;
+  delete next.metadata["selfLink"];
+}
+
+/** Rules of metadata that hold for updates of every kind. */
+export function metadataUpdateErrors(next: KubeObject, old: KubeObject): FieldError[] {
+  const errors: FieldError[] = [];
+  if (old.metadata.deletionTimestamp !== undefined) {
+    const known = old.metadata.finalizers ?? [];
+    const added = (next.metadata.finalizers ?? []).filter((finalizer) => !known.includes(finalizer));
+    if (added.length > 0) {
+      const list = added.map((each) => JSON.stringify(each)).join(", ");
+      const text = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
+      errors.push({ reason: "FieldValueForbidden", field: "metadata.finalizers", message: `Forbidden: ${text}` });
+    }
+  }
+  for (const field of immutable) {
+    const [before, after] = [old.metadata[field], next.metadata[field]];
+    if (isDeepStrictEqual(before, after)) continue;
+    const shown = JSON.stringify(after ?? "");
+    errors.push({
+      reason: "FieldValueInvalid",
+      field: `metadata.${field}`,
+      message: `Invalid value: ${shown}: field is immutable`,
+    });
+  }
+  return errors;
+}

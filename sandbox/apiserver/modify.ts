@@ -1,0 +1,170 @@
+import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion } from "./cluster.ts";
+import { checkIdentity, decodeObject, isRecord } from "./decode.ts";
+import { keepSystemFields } from "./metadata.ts";
+import type { WriteChoices } from "./options.ts";
+import { recordUpdate, serverSideApply } from "./ownership.ts";
+import { applyJsonPatch } from "./patch/json.ts";
+import { applyMergePatch } from "./patch/merge.ts";
+import { applyStrategicPatch, go } from "./patch/strategic.ts";
+import { badRequest, invalid, notFound } from "./status.ts";
+import { ApiError, apiVersionOf, clone, type KubeObject, type PatchType } from "./types.ts";
+import { admitCreate, createObject, managerOf, updateObject, type Written } from "./write.ts";
+
+/** Kinds that a PUT creates when they are not there (leader election and event recorders rely on it). */
+const createdByUpdate = new Set(["leases.coordination.k8s.io", "events", "events.events.k8s.io"]);
+
+/** PUT of an object or of its `/status`. */
+export async function replaceObject(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  body: unknown,
+): Promise<Written> {
+  const { resource, namespace, name, version } = call.request;
+  if (name === "") throw badRequest("name must be provided");
+  const key = keyOfResource(resource);
+  const absent = cluster.store.get(key, namespace, name) === undefined;
+  if (absent && createdByUpdate.has(key)) return await createObject(cluster, call, choices, withoutVersion(body));
+  decodeCheck(call, choices, body);
+  return await updateObject(cluster, call, choices, (live) => {
+    const next = decodeObject({ ...call, warn: () => undefined }, clone(body), "Ignore", live);
+    checkIdentity(call, next, false);
+    return owned(cluster, call, choices, live, next, version);
+  });
+}
+
+/** Decoding problems come before 404, and warnings only once however often the write is repeated. */
+function decodeCheck(call: Call, choices: WriteChoices, body: unknown): void {
+  checkIdentity(call, decodeObject(call, clone(body), choices.fieldValidation), false);
+}
+
+function withoutVersion(body: unknown): unknown {
+  if (!isRecord(body) || !isRecord(body["metadata"])) return body;
+  const { resourceVersion: _, ...metadata } = body["metadata"];
+  return { ...body, metadata };
+}
+
+/** Notes in managedFields what the writer changed, leaving out what this (sub)resource will not let it change. */
+function owned(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  live: KubeObject,
+  next: KubeObject,
+  version: string,
+): KubeObject {
+  const { resource, subresource } = call.request;
+  keepSystemFields(next, live);
+  const rules = ruleVersion(resource, version);
+  const draft = inVersion(resource, next, rules);
+  resource.strategy.prepareForUpdate(draft, inVersion(resource, live, rules), subresource);
+  const settled = inVersion(resource, draft, version);
+  if (live.metadata.generation === undefined) delete settled.metadata.generation;
+  else settled.metadata.generation = live.metadata.generation;
+  return recordUpdate({
+    live,
+    next: settled,
+    manager: managerOf(call, choices),
+    schema: resource.strategy.schema(version),
+    now: cluster.now(),
+    apiVersion: apiVersionOf(resource.group, version),
+    ...(subresource === undefined ? {} : { subresource }),
+  });
+}
+
+/** PATCH of an object or of its `/status`. Server-side apply creates what is not there. */
+export async function patchObject(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  type: PatchType,
+  patch: unknown,
+): Promise<Written> {
+  if (type === "apply") return await applyObject(cluster, call, choices, patch);
+  const { resource, version } = call.request;
+  const warned = new Set<string>();
+  const once: Call = {
+    ...call,
+    warn: (text) => {
+      if (!warned.has(text)) call.warn(text);
+      warned.add(text);
+    },
+  };
+  return await updateObject(cluster, once, choices, (live) => {
+    const next = decodePatched(once, choices, live, type, patch);
+    checkIdentity(once, next, false);
+    const settled = owned(cluster, once, choices, live, next, version);
+    if (resource.custom && call.request.subresource === "status") delete settled.metadata.resourceVersion;
+    return settled;
+  });
+}
+
+function decodePatched(
+  call: Call,
+  choices: WriteChoices,
+  live: KubeObject,
+  type: Exclude<PatchType, "apply">,
+  patch: unknown,
+): KubeObject {
+  const patched = patchedCopy(call, live, type, patch);
+  const text = () => (type === "strategic" ? go(patch) : JSON.stringify(patched));
+  const shown = text();
+  try {
+    return decodeObject(call, patched, choices.fieldValidation, live);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 400) throw error;
+    const why = error.message.replace(/^.*cannot be handled as an? \S+: /, "");
+    const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
+    throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
+  }
+}
+
+function patchedCopy(call: Call, live: KubeObject, type: Exclude<PatchType, "apply">, patch: unknown): KubeObject {
+  const { resource, version } = call.request;
+  switch (type) {
+    case "json":
+      return applyJsonPatch(clone(live), patch);
+    case "merge":
+      return clone(applyMergePatch(clone(live), patch));
+    case "strategic": {
+      const schema = resource.strategy.schema(version) ?? { type: "object", preserveUnknown: true };
+      return clone(applyStrategicPatch(clone(live), patch, schema));
+    }
+  }
+}
+
+async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, patch: unknown): Promise<Written> {
+  if (!isRecord(patch)) throw badRequest("error decoding YAML: expected an object");
+  const { resource, namespace, name, version, subresource } = call.request;
+  const key = keyOfResource(resource);
+  const applied = (live: KubeObject | undefined): KubeObject => {
+    const next = clone(
+      serverSideApply({
+        live,
+        applied: clone(patch) as unknown as KubeObject,
+        manager: managerOf(call, choices),
+        force: choices.force,
+        schema: resource.strategy.schema(version),
+        now: cluster.now(),
+        apiVersion: apiVersionOf(resource.group, version),
+        ...(subresource === undefined ? {} : { subresource }),
+      }),
+    );
+    resource.strategy.setDefaults(next, version, live);
+    return next;
+  };
+  if (cluster.store.get(key, namespace, name) === undefined) {
+    if (subresource !== undefined) throw notFound(resource, name);
+    const next = applied(undefined);
+    next.metadata.name ??= name;
+    checkIdentity(call, next, true);
+    if (resource.subresources.status === true) delete next["status"];
+    resource.strategy.setDefaults(next, version);
+    return await admitCreate(cluster, call, choices, next);
+  }
+  return await updateObject(cluster, call, choices, (live) => {
+    const next = applied(live);
+    checkIdentity(call, next, false);
+    return next;
+  });
+}

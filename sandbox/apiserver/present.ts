@@ -1,0 +1,139 @@
+import { dump } from "js-yaml";
+import type { Page } from "./read.ts";
+import { tableOf } from "./tables.ts";
+import { ApiError, type KubeObject, type Resource, type StoreEvent } from "./types.ts";
+
+/** The form of an answer that the client asked for. */
+export interface Form {
+  readonly media: "application/json" | "application/yaml";
+  readonly as: "object" | "Table" | "PartialObjectMetadata";
+  readonly includeObject: "None" | "Metadata" | "Object";
+}
+
+const plain: Form = { media: "application/json", as: "object", includeObject: "Metadata" };
+
+/** Picks the first form of the Accept header that can be served. Throws 406. */
+export function negotiate(accept: string | undefined, includeObject: string | null): Form {
+  const include = includeObject === "None" || includeObject === "Object" ? includeObject : "Metadata";
+  const wanted = accept === undefined || accept.trim() === "" ? "*/*" : accept;
+  for (const clause of wanted.split(",")) {
+    const [type = "", ...parameters] = clause.split(";").map((part) => part.trim());
+    const media = mediaOf(type);
+    if (media === undefined) continue;
+    const values = new Map(parameters.map((parameter) => parameter.split("=") as [string, string]));
+    const as = formOf(values);
+    if (as !== undefined) return { ...plain, media, as, includeObject: include };
+  }
+  const media = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+  throw new ApiError(406, "NotAcceptable", `only the following media types are accepted: ${media.join(", ")}`, {});
+}
+
+function mediaOf(type: string): Form["media"] | undefined {
+  switch (type) {
+    case "application/json":
+    case "application/*":
+    case "*/*":
+      return "application/json";
+    case "application/yaml":
+      return "application/yaml";
+    default:
+      return undefined;
+  }
+}
+
+function formOf(parameters: ReadonlyMap<string, string>): Form["as"] | undefined {
+  const as = parameters.get("as");
+  if (as === undefined) return "object";
+  const { g, v } = { g: parameters.get("g"), v: parameters.get("v") };
+  if (g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return undefined;
+  if (as === "Table") return "Table";
+  return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? "PartialObjectMetadata" : undefined;
+}
+
+const encoded = new WeakMap<KubeObject, string>();
+
+/** JSON of an object without its opening `{"kind":…,"apiVersion":…,`. Stored objects are encoded once. */
+function encodedRest(object: KubeObject): string {
+  const known = encoded.get(object);
+  if (known !== undefined) return known;
+  const { kind: _, apiVersion: __, ...rest } = object;
+  const text = JSON.stringify(rest).slice(1);
+  if (Object.isFrozen(object)) encoded.set(object, text);
+  return text;
+}
+
+/** JSON of an object. */
+export function encodeObject(object: KubeObject): string {
+  const { kind, apiVersion } = object;
+  const rest = encodedRest(object);
+  const comma = rest === "}" ? "" : ",";
+  return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)}${comma}${rest}`;
+}
+
+/** The pieces of a list; joined they are one JSON document. Items of built-in kinds carry no kind, as on a real server. */
+export function encodeList(resource: Resource, apiVersion: string, page: Page): string[] {
+  const metadata = listMetadata(page);
+  const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
+  const pieces = [head];
+  for (const [index, item] of page.items.entries()) {
+    const text = resource.custom ? encodeObject(item) : `{${encodedRest(item)}`;
+    pieces.push(index === 0 ? text : `,${text}`);
+  }
+  pieces.push("]}\n");
+  return pieces;
+}
+
+export function listMetadata(page: Page): Record<string, unknown> {
+  return {
+    resourceVersion: page.resourceVersion,
+    ...(page.continue === "" ? {} : { continue: page.continue }),
+    ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
+  };
+}
+
+/** One object in the form asked for. */
+export function presentObject(form: Form, resource: Resource, version: string, object: KubeObject, now: Date): unknown {
+  switch (form.as) {
+    case "object":
+      return object;
+    case "PartialObjectMetadata":
+      return partialOf(object);
+    case "Table":
+      return tableOf(resource, version, [object], { resourceVersion: object.metadata.resourceVersion }, form, now);
+  }
+}
+
+/** A list in the form asked for, other than the plain one. */
+export function presentList(form: Form, resource: Resource, version: string, page: Page, now: Date): unknown {
+  if (form.as === "Table") return tableOf(resource, version, page.items, listMetadata(page), form, now);
+  return {
+    kind: "PartialObjectMetadataList",
+    apiVersion: "meta.k8s.io/v1",
+    metadata: listMetadata(page),
+    items: page.items.map(partialOf),
+  };
+}
+
+/** The metadata of an object as an object of its own. */
+export function partialOf(object: KubeObject): KubeObject {
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
+}
+
+/** Text of a document in the negotiated media type. */
+export function encodeDocument(form: Pick<Form, "media">, document: unknown): string {
+  if (form.media === "application/yaml") return dump(document, { lineWidth: -1, noRefs: true });
+  return `${JSON.stringify(document)}\n`;
+}
+
+const lines = new WeakMap<StoreEvent, Map<string, string>>();
+
+/** The line of an event for plain JSON watchers of one version: made once, however many watch. */
+export function eventLine(source: StoreEvent | undefined, type: string, object: KubeObject): string {
+  const key = `${type} ${object.apiVersion}`;
+  const memory = source === undefined ? undefined : (lines.get(source) ?? new Map<string, string>());
+  const known = memory?.get(key);
+  if (known !== undefined) return known;
+  const line = `{"type":"${type}","object":${encodeObject(object)}}\n`;
+  if (source !== undefined && memory !== undefined) lines.set(source, memory.set(key, line));
+  return line;
+}

@@ -1,0 +1,219 @@
+import { type Call, type Cluster, inVersion, ruleVersion } from "./cluster.ts";
+import { isRecord } from "./decode.ts";
+import type { WriteChoices } from "./options.ts";
+import { recordUpdate } from "./ownership.ts";
+import { applyJsonPatch } from "./patch/json.ts";
+import { applyMergePatch } from "./patch/merge.ts";
+import { findObject } from "./read.ts";
+import { badRequest, internal, invalid, notFound } from "./status.ts";
+import {
+  ApiError,
+  apiVersionOf,
+  clone,
+  type KubeObject,
+  type PatchType,
+  type Resource,
+  type ScalePaths,
+} from "./types.ts";
+import { managerOf, updateObject } from "./write.ts";
+
+/** GET of `/scale`. */
+export function readScale(cluster: Cluster, call: Call): KubeObject {
+  const object = findObject(cluster, call);
+  return scaleOf(call.request.resource, object, pathsOf(call));
+}
+
+function pathsOf(call: Call): ScalePaths {
+  const { resource, name } = call.request;
+  const paths = resource.subresources.scale;
+  if (paths === undefined) throw notFound(resource, name);
+  return paths;
+}
+
+/** The autoscaling/v1 Scale of an object. Zero is left out of its spec, as Go leaves it out. */
+export function scaleOf(resource: Resource, object: KubeObject, paths: ScalePaths): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = valueAt(object, paths.specReplicas);
+  if (replicas === undefined && resource.custom) {
+    throw internal(`the spec replicas field ${JSON.stringify(paths.specReplicas)} does not exist`);
+  }
+  const selector = selectorOf(resource, object, paths);
+  const metadata = { name, namespace, uid, resourceVersion, creationTimestamp };
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: JSON.parse(JSON.stringify(metadata)),
+    spec: typeof replicas === "number" && replicas !== 0 ? { replicas } : {},
+    status: {
+      replicas: Number(valueAt(object, paths.statusReplicas) ?? 0),
+      ...(selector === "" ? {} : { selector }),
+    },
+  };
+}
+
+function selectorOf(resource: Resource, object: KubeObject, paths: ScalePaths): string {
+  if (resource.custom) {
+    return paths.labelSelector === undefined ? "" : String(valueAt(object, paths.labelSelector) ?? "");
+  }
+  const selector = object["spec"]?.selector as LabelSelector | undefined;
+  return selector === undefined ? "" : selectorText(selector);
+}
+
+interface LabelSelector {
+  readonly matchLabels?: Record<string, string>;
+  readonly matchExpressions?: { key: string; operator: string; values?: string[] }[];
+}
+
+function selectorText(selector: LabelSelector): string {
+  const terms = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ key, text: `${key}=${value}` }));
+  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
+    const list = `(${[...values].sort().join(",")})`;
+    if (operator === "In") terms.push({ key, text: `${key} in ${list}` });
+    if (operator === "NotIn") terms.push({ key, text: `${key} notin ${list}` });
+    if (operator === "Exists") terms.push({ key, text: key });
+    if (operator === "DoesNotExist") terms.push({ key, text: `!${key}` });
+  }
+  terms.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return terms.map((term) => term.text).join(",");
+}
+
+/** PUT or PATCH of `/scale`: changes the replicas of the object and nothing else. */
+export async function writeScale(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  input: { readonly type: PatchType | undefined; readonly body: unknown },
+): Promise<KubeObject> {
+  const paths = pathsOf(call);
+  const { resource } = call.request;
+  if (input.type === undefined) checkScaleBody(call, input.body);
+  const scaleCluster: Cluster = { ...cluster, admission: admissionOfScale(cluster, call, paths) };
+  const { object } = await updateObject(scaleCluster, call, choices, (live) => {
+    const current = scaleOf(resource, live, paths);
+    const wanted = wantedScale(input, current);
+    checkScale(call, wanted);
+    return withReplicas(cluster, call, choices, live, wanted, paths);
+  });
+  return scaleOf(resource, object, paths);
+}
+
+function wantedScale(input: { type: PatchType | undefined; body: unknown }, current: KubeObject): KubeObject {
+  switch (input.type) {
+    case undefined:
+      return input.body as KubeObject;
+    case "json":
+      return applyJsonPatch(clone(current), input.body);
+    default:
+      return applyMergePatch(clone(current), input.body);
+  }
+}
+
+function checkScaleBody(call: Call, body: unknown): void {
+  if (!isRecord(body)) throw badRequest("the object provided is unrecognized (must be of type Scale)");
+  const { kind = "Scale", apiVersion = "autoscaling/v1" } = body as { kind?: string; apiVersion?: string };
+  if (kind !== "Scale") {
+    const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
+    const why = `converting (${version}.${kind}) to (autoscaling.Scale): unknown conversion`;
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a Scale: ${why}`);
+  }
+  const metadata = isRecord(body["metadata"]) ? body["metadata"] : {};
+  const { name } = call.request;
+  if (metadata["name"] !== undefined && metadata["name"] !== name) {
+    throw badRequest(`the name of the object (${metadata["name"]}) does not match the name on the URL (${name})`);
+  }
+}
+
+function checkScale(call: Call, scale: KubeObject): void {
+  const replicas = scale["spec"]?.replicas ?? 0;
+  if (!Number.isInteger(replicas)) {
+    const why = `json: cannot unmarshal ${typeof replicas} into Go struct field ScaleSpec.spec.replicas of type int32`;
+    const message = `Invalid value: ${JSON.stringify(JSON.stringify(scale))}: ${why}`;
+    throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
+  }
+  if (replicas >= 0) return;
+  const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;
+  throw invalid("autoscaling", "Scale", call.request.name, [
+    { reason: "FieldValueInvalid", field: "spec.replicas", message },
+  ]);
+}
+
+function withReplicas(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  live: KubeObject,
+  scale: KubeObject,
+  paths: ScalePaths,
+): KubeObject {
+  const { resource, version } = call.request;
+  const next = clone(live);
+  setAt(next, paths.specReplicas, scale["spec"]?.replicas ?? 0);
+  const { resourceVersion, uid } = scale.metadata ?? {};
+  if (resourceVersion === undefined || resourceVersion === "") delete next.metadata.resourceVersion;
+  else next.metadata.resourceVersion = resourceVersion;
+  if (uid !== undefined && uid !== "") next.metadata.uid = uid;
+  return recordUpdate({
+    live,
+    next,
+    manager: managerOf(call, choices),
+    schema: resource.strategy.schema(version),
+    now: cluster.now(),
+    apiVersion: apiVersionOf(resource.group, version),
+    subresource: "scale",
+  });
+}
+
+/** Webhooks see and change the Scale, not the object behind it. */
+function admissionOfScale(cluster: Cluster, call: Call, paths: ScalePaths): Cluster["admission"] {
+  const { resource, version } = call.request;
+  const seen = (object: KubeObject | undefined) =>
+    object === undefined
+      ? undefined
+      : scaleOf(resource, inVersion(resource, object, ruleVersion(resource, version)), paths);
+  return {
+    async mutate(attributes, _reset, warn) {
+      const { object } = attributes;
+      if (object === undefined) return undefined;
+      const scale = seen(object);
+      const scaleAttributes = { ...attributes, object: scale, oldObject: seen(attributes.oldObject) };
+      const mutated = await cluster.admission.mutate(scaleAttributes, (each) => each, warn);
+      const replicas = mutated?.["spec"]?.replicas ?? 0;
+      if (!Number.isInteger(replicas)) throw new ApiError(500, "InternalError", "Internal error occurred: bad Scale");
+      if (replicas === (valueAt(object, paths.specReplicas) ?? 0)) return object;
+      const next = clone(object);
+      setAt(next, paths.specReplicas, replicas);
+      return next;
+    },
+    async validate(attributes, warn) {
+      const scaleAttributes = {
+        ...attributes,
+        object: seen(attributes.object),
+        oldObject: seen(attributes.oldObject),
+      };
+      await cluster.admission.validate(scaleAttributes, warn);
+    },
+  };
+}
+
+function partsOf(path: string): string[] {
+  return path.split(".").filter((part) => part !== "");
+}
+
+function valueAt(object: KubeObject, path: string): unknown {
+  let value: unknown = object;
+  for (const part of partsOf(path)) value = isRecord(value) ? value[part] : undefined;
+  return value;
+}
+
+function setAt(object: KubeObject, path: string, value: unknown): void {
+  const parts = partsOf(path);
+  const last = parts.pop() ?? "";
+  let parent: Record<string, unknown> = object;
+  for (const part of parts) {
+    const child = parent[part];
+    const next = isRecord(child) ? child : {};
+    parent[part] = next;
+    parent = next;
+  }
+  parent[last] = value;
+}

@@ -1,0 +1,117 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { groupsOf, renderKubeconfig, Tokens } from "./auth.ts";
+import { builtinResources } from "./builtin/resources.ts";
+import { createClient } from "./client.ts";
+import { type Cluster, openAdmission } from "./cluster.ts";
+import { answerHttp } from "./http.ts";
+import { Registry } from "./registry.ts";
+import { createStore } from "./store.ts";
+import type { ApiServer, Client, LogLine, UserInfo } from "./types.ts";
+import { createAuthority } from "./x509.ts";
+
+export interface ApiServerOptions {
+  /** Default: any free one. */
+  readonly port?: number;
+  readonly log: (line: LogLine) => void;
+  readonly clock?: () => Date;
+}
+
+/** Who the API server itself is when it writes. */
+const self: UserInfo = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
+
+const initialNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/** Starts an API server with an empty store on 127.0.0.1. Rejects when the port is taken. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const now = options.clock ?? (() => new Date());
+  const registry = new Registry();
+  for (const resource of builtinResources()) registry.add(resource);
+  const cluster: Cluster = { store: createStore(), registry, admission: openAdmission, now };
+  const tokens = new Tokens();
+  const requests = new RequestCounts();
+  const authority = createAuthority("weir-sandbox", now());
+  const identity = authority.issueServer(["localhost"], ["127.0.0.1"]);
+  const as = (user: UserInfo): Client => createClient(cluster, user, requests.add);
+
+  const frontend = {
+    cluster,
+    tokens,
+    count: requests.add,
+    log: options.log,
+    podLog: (...input: Parameters<ApiServer["podLog"]>) => server.podLog(...input),
+  };
+  const https = createServer(
+    {
+      cert: identity.certificate,
+      key: identity.key,
+      ca: authority.certificate,
+      requestCert: true,
+      rejectUnauthorized: false,
+      keepAliveTimeout: 60_000,
+      requestTimeout: 0,
+    },
+    (request, response) => void answerHttp(frontend, request, response),
+  );
+  await prepareNamespaces(as(self));
+  const port = await listen(https, options.port ?? 0);
+  const url = `https://127.0.0.1:${port}`;
+
+  const server: ApiServer = {
+    url,
+    ca: authority.certificate,
+    kubeconfig(user, groups) {
+      const members = groups ?? (user === "admin" ? ["system:masters"] : groupsOf(user));
+      return renderKubeconfig(url, authority.certificate, user, tokens.tokenOf(user, members));
+    },
+    as,
+    requests: () => requests.snapshot(),
+    resolveService: () => undefined,
+    podLog: () => undefined,
+    clientCertificate: (user, groups = []) => authority.issueClient(user, groups),
+    async stop() {
+      const closed = once(https, "close");
+      https.close();
+      https.closeAllConnections();
+      await closed;
+    },
+  };
+  return server;
+}
+
+async function prepareNamespaces(client: Client): Promise<void> {
+  for (const name of initialNamespaces) {
+    await client.create("namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+    await client.create("serviceaccounts", {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "default", namespace: name },
+    });
+  }
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** How often which user asked for what. */
+class RequestCounts {
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  readonly add = (user: string, what: string): void => {
+    const counts = this.#counts.get(user) ?? new Map<string, number>();
+    this.#counts.set(user, counts.set(what, (counts.get(what) ?? 0) + 1));
+  };
+
+  snapshot(): Record<string, Record<string, number>> {
+    return Object.fromEntries([...this.#counts].map(([user, counts]) => [user, Object.fromEntries(counts)]));
+  }
+}

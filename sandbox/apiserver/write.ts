@@ -1,0 +1,278 @@
+import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
+import { checkIdentity, decodeObject } from "./decode.ts";
+import { fillSystemFields, keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
+import type { WriteChoices } from "./options.ts";
+import { recordUpdate } from "./ownership.ts";
+import { alreadyExists, conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
+import { type AdmissionAttributes, ApiError, apiVersionOf, type KubeObject, type Resource } from "./types.ts";
+
+/** What a write left behind, in the version of the request. */
+export interface Written {
+  readonly object: KubeObject;
+  readonly created: boolean;
+}
+
+/** POST. `body` may be changed. */
+export async function createObject(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  body: unknown,
+): Promise<Written> {
+  const object = decodeObject(call, body, choices.fieldValidation);
+  checkIdentity(call, object, true);
+  const { resource } = call.request;
+  if (resource.subresources.status === true) delete object["status"];
+  resource.strategy.setDefaults(object, call.request.version);
+  const owned = recordUpdate({
+    live: undefined,
+    next: object,
+    manager: managerOf(call, choices),
+    schema: resource.strategy.schema(call.request.version),
+    now: cluster.now(),
+    apiVersion: apiVersionOf(resource.group, call.request.version),
+  });
+  return await admitCreate(cluster, call, choices, owned);
+}
+
+/** From a decoded object with managedFields to a stored one. */
+export async function admitCreate(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  object: KubeObject,
+): Promise<Written> {
+  const { resource, version } = call.request;
+  checkNamespace(cluster, call, object.metadata.name ?? "");
+  const attributes = attributesOf(call, choices, "CREATE", object, undefined);
+  const mutated = await cluster.admission.mutate(attributes, (next) => redecode(resource, version, next), call.warn);
+  let next = mutated ?? object;
+  fillSystemFields(next, cluster.now());
+  next = inVersion(resource, next, ruleVersion(resource, version));
+  resource.strategy.prepareForCreate(next);
+  const errors = resource.strategy.validate(next, undefined, undefined);
+  if (errors.length > 0) throw invalid(resource.group, resource.kind, next.metadata.name ?? "", errors);
+  for (const warning of resource.strategy.warnings?.(next, undefined) ?? []) call.warn(warning);
+  next = inVersion(resource, next, version);
+  await cluster.admission.validate(attributesOf(call, choices, "CREATE", next, undefined), call.warn);
+  checkNamespace(cluster, call, next.metadata.name ?? "");
+  return { object: storeNew(cluster, call, choices, next), created: true };
+}
+
+function storeNew(cluster: Cluster, call: Call, choices: WriteChoices, object: KubeObject): KubeObject {
+  const { resource, version, namespace } = call.request;
+  const name = object.metadata.name ?? "";
+  const existing = cluster.store.get(keyOfResource(resource), namespace, name);
+  if (existing !== undefined) {
+    const deleting = existing.metadata.deletionTimestamp !== undefined;
+    throw alreadyExists(resource, name, deleting ? "object is being deleted: " : "");
+  }
+  if (choices.dryRun) return object;
+  const stored = cluster.store.create(keyOfResource(resource), toStorage(resource, object));
+  return inVersion(resource, stored, version);
+}
+
+/** How the next state follows from the stored one; called again when somebody else was faster. */
+export type Change = (live: KubeObject) => KubeObject;
+
+const attempts = 100;
+
+/**
+ * The common end of PUT and PATCH: computes the next state from the live one and takes it through admission and
+ * validation into the store. When the writer named no resourceVersion, a lost race is run again.
+ */
+export async function updateObject(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  change: Change,
+): Promise<Written> {
+  const { resource, namespace, name, version } = call.request;
+  const key = keyOfResource(resource);
+  for (let attempt = 1; ; attempt += 1) {
+    const stored = cluster.store.get(key, namespace, name);
+    if (stored === undefined) throw notFound(resource, name);
+    const live = inVersion(resource, stored, version);
+    const next = change(live);
+    const stated = next.metadata.resourceVersion ?? "";
+    const unconditional = stated === "" || stated === live.metadata.resourceVersion;
+    try {
+      const object = await admitUpdate(cluster, call, choices, live, next);
+      return { object, created: false };
+    } catch (error) {
+      const raced = error instanceof LostRace;
+      if (!raced) throw error;
+      if (!unconditional || attempt >= attempts) throw conflict(resource, name, modifiedMeanwhile);
+    }
+  }
+}
+
+/** Somebody wrote between our read and our write. */
+class LostRace extends Error {}
+
+async function admitUpdate(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  live: KubeObject,
+  next: KubeObject,
+): Promise<KubeObject> {
+  const { resource, version, name } = call.request;
+  const stated = next.metadata.resourceVersion ?? "";
+  keepSystemFields(next, live);
+  const attributes = attributesOf(call, choices, "UPDATE", next, live);
+  const mutated = await cluster.admission.mutate(attributes, (each) => redecode(resource, version, each), call.warn);
+  const admitted = mutated ?? next;
+  checkVersion(call, live, stated, admitted);
+  const next2 = prepared(call, live, admitted);
+  if (next2.metadata.uid !== live.metadata.uid && call.request.verb === "update") throw uidConflict(call, live, next2);
+  const errors = validationErrors(call, live, next2);
+  if (errors.length > 0) throw invalid(resource.group, resource.kind, name, errors);
+  await cluster.admission.validate(attributesOf(call, choices, "UPDATE", next2, live), call.warn);
+  return storeChanged(cluster, call, choices, live, next2);
+}
+
+/** Lets the strategy keep what this (sub)resource may not change, and raise the generation. */
+function prepared(call: Call, live: KubeObject, next: KubeObject): KubeObject {
+  const { resource, version, subresource } = call.request;
+  keepSystemFields(next, live);
+  const rules = ruleVersion(resource, version);
+  const object = inVersion(resource, next, rules);
+  resource.strategy.prepareForUpdate(object, inVersion(resource, live, rules), subresource);
+  return inVersion(resource, object, version);
+}
+
+function validationErrors(call: Call, live: KubeObject, next: KubeObject) {
+  const { resource, version, subresource } = call.request;
+  const rules = ruleVersion(resource, version);
+  const [object, old] = [inVersion(resource, next, rules), inVersion(resource, live, rules)];
+  for (const warning of resource.strategy.warnings?.(object, old) ?? []) call.warn(warning);
+  return [...metadataUpdateErrors(object, old), ...resource.strategy.validate(object, old, subresource)];
+}
+
+function checkVersion(call: Call, live: KubeObject, stated: string, admitted: KubeObject): void {
+  const { resource, name } = call.request;
+  const given = admitted.metadata.resourceVersion ?? stated;
+  if (given === "") {
+    if (resource.custom && call.request.verb === "update") {
+      const message = "Invalid value: 0: must be specified for an update";
+      const error = { reason: "FieldValueInvalid", field: "metadata.resourceVersion", message };
+      throw new ApiErrorOfResource(resource, name, error);
+    }
+    return;
+  }
+  if (!/^\d+$/.test(given)) throw internal(`strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`);
+  if (given !== live.metadata.resourceVersion) throw conflict(resource, name, modifiedMeanwhile);
+}
+
+/** 422 that names the resource instead of the kind, as the registry of custom resources does. */
+class ApiErrorOfResource extends ApiError {
+  constructor(resource: Resource, name: string, error: { reason: string; field: string; message: string }) {
+    const { message, details } = invalid(resource.group, resource.plural, name, [error]);
+    super(422, "Invalid", message, details);
+  }
+}
+
+function uidConflict(call: Call, live: KubeObject, next: KubeObject): ApiError {
+  const { resource, namespace, name } = call.request;
+  const path = ["/registry", resource.plural, namespace, name].filter((part) => part !== "").join("/");
+  const why = `StorageError: invalid object, Code: 4, Key: ${path}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${next.metadata.uid}, UID in object meta: ${live.metadata.uid}`;
+  return conflict(resource, name, why);
+}
+
+function storeChanged(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  live: KubeObject,
+  next: KubeObject,
+): KubeObject {
+  const { resource, namespace, name, version } = call.request;
+  const key = keyOfResource(resource);
+  const expected = live.metadata.resourceVersion ?? "";
+  next.metadata.resourceVersion = expected;
+  if (choices.dryRun) return next;
+  try {
+    if (isFinished(next)) {
+      cluster.store.delete(key, namespace, name, expected);
+      return next;
+    }
+    return inVersion(resource, cluster.store.update(key, toStorage(resource, next), expected), version);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code === 409) throw new LostRace();
+    if (error.code === 404) throw notFound(resource, name);
+    throw error;
+  }
+}
+
+/** True when the last finalizer of an object under deletion is gone. */
+export function isFinished(object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
+  if (deletionTimestamp === undefined || finalizers.length > 0) return false;
+  if (object.kind === "Namespace" && object.apiVersion === "v1") {
+    return (object["spec"]?.finalizers ?? []).length === 0;
+  }
+  return deletionGracePeriodSeconds === 0;
+}
+
+/** What admission sees. */
+export function attributesOf(
+  call: Call,
+  choices: Pick<WriteChoices, "dryRun" | "document">,
+  operation: AdmissionAttributes["operation"],
+  object: KubeObject | undefined,
+  oldObject: KubeObject | undefined,
+): AdmissionAttributes {
+  const { resource, version, subresource, namespace, name } = call.request;
+  return {
+    operation,
+    resource,
+    version,
+    subresource,
+    namespace:
+      resource.plural === "namespaces" && resource.group === "" ? name || (object?.metadata.name ?? "") : namespace,
+    name: operation === "CREATE" ? (object?.metadata.name ?? name) : name,
+    user: call.user,
+    dryRun: choices.dryRun,
+    options: choices.document,
+    object,
+    oldObject,
+  };
+}
+
+function redecode(resource: Resource, version: string, object: KubeObject): KubeObject {
+  resource.strategy.prune(object, version);
+  resource.strategy.setDefaults(object, version);
+  return object;
+}
+
+/** Who owns what this request writes, unless it says so itself: the program, without its version. */
+export function managerOf(call: Call, choices: Pick<WriteChoices, "fieldManager">): string {
+  if (choices.fieldManager !== "") return choices.fieldManager;
+  const program = call.userAgent.split("/")[0] ?? "";
+  return program.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "").slice(0, 128) || "unknown";
+}
+
+/** Objects can only be created in a namespace that exists and stays. */
+function checkNamespace(cluster: Cluster, call: Call, name: string): void {
+  const { resource, namespace } = call.request;
+  if (!resource.namespaced) return;
+  const found = cluster.store.get("namespaces", "", namespace);
+  if (found === undefined) throw notFound({ group: "", plural: "namespaces" }, namespace);
+  if (found.metadata.deletionTimestamp === undefined) return;
+  const subject = `${resource.plural}${resource.group === "" ? "" : `.${resource.group}`} "${name}"`;
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+  throw new ApiError(403, "Forbidden", `${subject} is forbidden: ${why}`, {
+    ...(name === "" ? {} : { name }),
+    ...(resource.group === "" ? {} : { group: resource.group }),
+    kind: resource.plural,
+    causes: [
+      {
+        reason: "NamespaceTerminating",
+        message: `namespace ${namespace} is being terminated`,
+        field: "metadata.namespace",
+      },
+    ],
+  });
+}
