@@ -1,0 +1,118 @@
+/** What a CustomResourceDefinition makes of the objects it defines. */
+import type { FieldError, KubeObject, Strategy, TypeSchema } from "../types.ts";
+import { apiVersionOf } from "../types.ts";
+import { validateCustomObject } from "./customObject.ts";
+import { applyDefaults } from "./defaulting.ts";
+import { type Definition, type DefinitionScale, schemaOf, storageVersionOf } from "./definition.ts";
+import { compileJsonPath } from "./jsonPath.ts";
+import { nameErrors } from "./names.ts";
+import { pruneObject } from "./pruning.ts";
+import { jsonEqual } from "./schema.ts";
+import { typeSchemaOf } from "./typeSchema.ts";
+
+/** The strategy of one definition as it stands; a changed definition gets a new one. */
+export function customStrategy(definition: Definition): Strategy {
+  const hasStatus = (version: string) => specOf(definition, version)?.subresources?.status !== undefined;
+  const typeSchemas = new Map<string, TypeSchema>();
+  const settled = new WeakMap<KubeObject, KubeObject>();
+  return {
+    schema: (version) => {
+      const known = typeSchemas.get(version) ?? typeSchemaOf(schemaOf(definition, version));
+      typeSchemas.set(version, known);
+      return known;
+    },
+    prune: (object, version) => pruneObject(schemaOf(definition, version), object),
+    setDefaults: (object, version) => applyDefaults(schemaOf(definition, version), object),
+    validate: (object, old, subresource) => {
+      const version = versionOf(object);
+      const scale = specOf(definition, version)?.subresources?.scale;
+      return [
+        ...(old === undefined ? nameErrors(object) : []),
+        ...validateCustomObject(schemaOf(definition, version), object, old),
+        ...(scale === undefined || subresource === "status" ? [] : scaleErrors(scale, object)),
+      ];
+    },
+    prepareForCreate: (object) => {
+      if (hasStatus(versionOf(object))) delete object["status"];
+      object.metadata.generation = 1;
+    },
+    prepareForUpdate: (object, old, subresource) =>
+      prepareUpdate(object, old, subresource, hasStatus(versionOf(object))),
+    convert: (object, toVersion) => {
+      const isStored = Object.isFrozen(object) && versionOf(object) === storageVersionOf(definition);
+      const base = isStored ? (settled.get(object) ?? settle(definition, object)) : object;
+      if (isStored) settled.set(object, base);
+      return convert(definition, base, toVersion);
+    },
+  };
+}
+
+function specOf(definition: Definition, version: string) {
+  return definition.spec.versions.find((each) => each.name === version);
+}
+
+function versionOf(object: KubeObject): string {
+  return object.apiVersion.slice(object.apiVersion.indexOf("/") + 1);
+}
+
+/** A stored object under a schema that may be newer than itself: pruned and defaulted on reading, as the API server does. */
+function settle(definition: Definition, stored: KubeObject): KubeObject {
+  const object = structuredClone(stored);
+  const schema = schemaOf(definition, versionOf(stored));
+  pruneObject(schema, object);
+  applyDefaults(schema, object);
+  return jsonEqual(object, stored) ? stored : object;
+}
+
+/** Only apiVersion changes. On the way into the store the storage version's schema decides what stays. */
+function convert(definition: Definition, object: KubeObject, toVersion: string): KubeObject {
+  const apiVersion = apiVersionOf(definition.spec.group, toVersion);
+  if (object.apiVersion === apiVersion) return object;
+  if (toVersion !== storageVersionOf(definition)) return { ...object, apiVersion };
+  const next = { ...structuredClone(object), apiVersion };
+  const schema = schemaOf(definition, toVersion);
+  pruneObject(schema, next);
+  applyDefaults(schema, next);
+  return next;
+}
+
+/** Keeps what this (sub)resource may not change and counts changes of anything but metadata and status. */
+function prepareUpdate(object: KubeObject, old: KubeObject, subresource: string | undefined, hasStatus: boolean): void {
+  if (subresource === "status") keepAllButStatus(object, old);
+  else if (hasStatus) keepField(object, old, "status");
+  const generation = old.metadata.generation ?? 0;
+  const changed = !jsonEqual(contentOf(object, hasStatus), contentOf(old, hasStatus));
+  object.metadata.generation = changed ? generation + 1 : generation;
+}
+
+function contentOf(object: KubeObject, hasStatus: boolean): Record<string, unknown> {
+  const { metadata: _metadata, apiVersion: _apiVersion, ...content } = object;
+  if (hasStatus) delete content["status"];
+  return content;
+}
+
+function keepField(object: KubeObject, old: KubeObject, field: string): void {
+  if (Object.hasOwn(old, field)) object[field] = structuredClone(old[field]);
+  else delete object[field];
+}
+
+function keepAllButStatus(object: KubeObject, old: KubeObject): void {
+  const { resourceVersion, managedFields } = object.metadata;
+  for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+    if (field !== "status" && field !== "metadata") keepField(object, old, field);
+  }
+  object.metadata = structuredClone(old.metadata);
+  if (resourceVersion !== undefined) object.metadata.resourceVersion = resourceVersion;
+  if (managedFields !== undefined) object.metadata.managedFields = managedFields;
+  else delete object.metadata.managedFields;
+}
+
+function scaleErrors(scale: DefinitionScale, object: KubeObject): FieldError[] {
+  const negative = (path: string): FieldError[] => {
+    const [value] = compileJsonPath(path)(object);
+    if (typeof value !== "number" || value >= 0) return [];
+    const message = `Invalid value: ${value}: should be a non-negative integer`;
+    return [{ reason: "FieldValueInvalid", field: path, message }];
+  };
+  return [...negative(scale.specReplicasPath), ...negative(scale.statusReplicasPath)];
+}
