@@ -101,5 +101,6 @@ export const deployment: WorkloadKind = {
   primary: primaryDeployment,
   revisionOfTarget,
   replicas,
+  available: (workload) => numberOf(fieldsOf(workload["status"])["availableReplicas"]) ?? 0,
   readiness: deploymentReadiness,
 };

@@ -40,5 +40,7 @@ export interface WorkloadKind {
   revisionOfTarget(target: RawObject): string;
   /** `spec.replicas`, absent counts as 1. */
   replicas(workload: RawObject): number;
+  /** Pods that can serve right now, from the status. */
+  available(workload: RawObject): number;
   readiness(workload: RawObject, options: ReadinessOptions): Readiness;
 }

@@ -1,0 +1,176 @@
+import {
+  annotations,
+  type Canary,
+  canaryReadyThreshold,
+  type Fit,
+  primaryReadyThreshold,
+  progressDeadlineSeconds,
+  providerOf,
+  type RawObject,
+} from "../../api/index.ts";
+import type { Answer, Observation, Workload } from "../decide/types.ts";
+import { routerFor } from "../routers/registry.ts";
+import { scalerKindOf } from "../scalers/registry.ts";
+import { fits } from "../workloads/fits.ts";
+import { workloadKindOf } from "../workloads/registry.ts";
+import { generatedService, type ServiceRole } from "../workloads/services.ts";
+import type { WorkloadKind } from "../workloads/workload.ts";
+import type { Caches } from "./caches.ts";
+import { allRefs, type Refs, refsOf } from "./refs.ts";
+
+export interface ObserveOptions {
+  readonly caches: Pick<Caches, "get" | "ready">;
+  readonly meshProvider: string;
+  readonly selectorLabels: readonly string[];
+  readonly drainMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly lastRoundAt: number | undefined;
+  readonly answers: Readonly<Record<string, Answer>>;
+}
+
+/** One look at the world, from caches alone. Undefined while they lag behind our own writes: acting on them would be acting on the past. */
+export function observe(canary: Canary, options: ObserveOptions): Observation | undefined {
+  const refs = refsOf(canary, options.meshProvider);
+  if (!options.caches.ready(allRefs(refs))) return undefined;
+  const kind = workloadKindOf(canary.spec.targetRef);
+  const provider = providerOf(canary, options.meshProvider);
+  const target = read(options, refs.target);
+  const primary = read(options, refs.primary);
+  const obstacle = obstacleOf(canary, provider, kind, target, options.selectorLabels);
+  return {
+    now: options.now,
+    canary,
+    provider,
+    target: target === undefined || kind === undefined ? undefined : targetFacts(canary, kind, target, options.now),
+    primary: primary === undefined || kind === undefined ? undefined : primaryFacts(canary, kind, primary, options.now),
+    ...(obstacle === undefined ? {} : { obstacle }),
+    objects: {
+      canaryService: serviceFit(canary, "canary", refs, options, target),
+      primaryService: serviceFit(canary, "primary", refs, options, target),
+      apexService: serviceFit(canary, "apex", refs, options, target),
+      primaryScaler: scalerFit(canary, refs, options),
+      route:
+        refs.routes.length === 0
+          ? "none"
+          : (routerFor(provider)?.fit(canary, (ref) => options.caches.get(ref)) ?? "none"),
+    },
+    traffic: refs.routes.length === 0 ? undefined : routerFor(provider)?.read(canary, (ref) => options.caches.get(ref)),
+    canaryReplicas: canaryReplicas(canary, kind, primary, read(options, refs.scaler)),
+    ...(options.lastRoundAt === undefined ? {} : { lastRoundAt: options.lastRoundAt }),
+    answers: options.answers,
+    drainMs: options.drainMs,
+  };
+}
+
+function read(options: ObserveOptions, ref: Refs["target"]): RawObject | undefined {
+  return ref === undefined ? undefined : options.caches.get(ref);
+}
+
+/** Why this canary can't be looked after at all, in words; the caller stalls until somebody changes something. */
+function obstacleOf(
+  canary: Canary,
+  provider: string,
+  kind: WorkloadKind | undefined,
+  target: RawObject | undefined,
+  labels: readonly string[],
+): string | undefined {
+  const router = routerFor(provider);
+  if (kind === undefined) return `targetRef.kind ${canary.spec.targetRef.kind} is not supported yet: use a Deployment`;
+  if (router === undefined)
+    return `provider ${provider} is not supported yet: use gatewayapi:v1, gatewayapi:v1beta1, traefik or kubernetes`;
+  const label = target === undefined ? undefined : kind.selectorLabel(target, labels);
+  if (label !== undefined && "obstacle" in label) return label.obstacle;
+  if (canary.spec.autoscalerRef !== undefined && scalerKindOf(canary.spec.autoscalerRef) === undefined) {
+    return `autoscalerRef.kind ${canary.spec.autoscalerRef.kind} is not supported yet: use a HorizontalPodAutoscaler`;
+  }
+  return router.obstacle(canary);
+}
+
+function targetFacts(canary: Canary, kind: WorkloadKind, target: RawObject, now: number): Workload {
+  const marks = target.metadata.annotations ?? {};
+  const revision = revisionOf(kind, target);
+  const wish = Number(marks[annotations.replicas]);
+  // A stamp counts only for the revision it was made for: a write that no webhook saw has no author.
+  const stamped = marks[annotations.revision] === revision;
+  return {
+    revision,
+    ...common(kind, target, canaryReadyThreshold(canary), canary, now, false),
+    ...(stamped && marks[annotations.changedBy] !== undefined ? { changedBy: marks[annotations.changedBy] } : {}),
+    ...(stamped && marks[annotations.changedAt] !== undefined ? { changedAt: marks[annotations.changedAt] } : {}),
+    ...(marks[annotations.replicas] !== undefined && Number.isInteger(wish) ? { wishedReplicas: wish } : {}),
+    held: marks[annotations.held] !== undefined,
+  };
+}
+
+function primaryFacts(canary: Canary, kind: WorkloadKind, primary: RawObject, now: number): Workload {
+  return {
+    revision: primary.metadata.annotations?.[annotations.revision] ?? "foreign",
+    ...common(kind, primary, primaryReadyThreshold(canary), canary, now, true),
+  };
+}
+
+function common(
+  kind: WorkloadKind,
+  workload: RawObject,
+  thresholdPercent: number,
+  canary: Canary,
+  now: number,
+  mustServe: boolean,
+): Pick<Workload, "replicas" | "readiness" | "available"> {
+  const readiness = kind.readiness(workload, {
+    name: workload.metadata.name,
+    thresholdPercent,
+    deadlineSeconds: progressDeadlineSeconds(canary),
+    now,
+    mustServe,
+  });
+  return { replicas: kind.replicas(workload), readiness, available: kind.available(workload) };
+}
+
+/** Hashing a template is the dearest part of a look, and cached objects never change: each is hashed once. */
+const revisions = new WeakMap<RawObject, string>();
+
+function revisionOf(kind: WorkloadKind, target: RawObject): string {
+  const known = revisions.get(target);
+  if (known !== undefined) return known;
+  const revision = kind.revisionOfTarget(target);
+  revisions.set(target, revision);
+  return revision;
+}
+
+function serviceFit(
+  canary: Canary,
+  role: ServiceRole,
+  refs: Refs,
+  options: ObserveOptions,
+  target: RawObject | undefined,
+): Fit {
+  const live = options.caches.get(refs[`${role}Service`]);
+  const label =
+    target === undefined
+      ? undefined
+      : workloadKindOf(canary.spec.targetRef)?.selectorLabel(target, options.selectorLabels);
+  if (target === undefined || label === undefined || "obstacle" in label) return live === undefined ? "absent" : "fits";
+  return fits(live, generatedService(canary, role, label, target, live));
+}
+
+function scalerFit(canary: Canary, refs: Refs, options: ObserveOptions): Fit | "none" {
+  const source = read(options, refs.scaler);
+  const kind = scalerKindOf(canary.spec.autoscalerRef);
+  // A scaler that is named but does not exist (yet) is nothing to copy; it is made the moment the source appears.
+  if (source === undefined || kind === undefined) return "none";
+  return fits(read(options, refs.primaryScaler), kind.primary(canary, source));
+}
+
+/** Replicas for a canary: what its autoscaler starts from, else as many as the primary has. */
+function canaryReplicas(
+  canary: Canary,
+  kind: WorkloadKind | undefined,
+  primary: RawObject | undefined,
+  scaler: RawObject | undefined,
+): number {
+  const scalerKind = scalerKindOf(canary.spec.autoscalerRef);
+  if (scaler !== undefined && scalerKind !== undefined) return scalerKind.minReplicas(scaler);
+  return Math.max(1, primary === undefined || kind === undefined ? 1 : kind.replicas(primary));
+}

@@ -1,0 +1,50 @@
+import {
+  apexName,
+  type Canary,
+  canaryName,
+  type ObjectRef,
+  primaryName,
+  primaryTargetName,
+  providerOf,
+  type Resource,
+} from "../../api/index.ts";
+import { routerFor } from "../routers/registry.ts";
+import { scalerKindOf } from "../scalers/registry.ts";
+import { primaryScalerName } from "../scalers/scaler.ts";
+import { workloadKindOf } from "../workloads/registry.ts";
+import { serviceResource } from "../workloads/services.ts";
+
+/** The objects of one canary, by their part in it. What is undefined does not exist for this kind of canary. */
+export interface Refs {
+  readonly target: ObjectRef | undefined;
+  readonly primary: ObjectRef | undefined;
+  readonly apexService: ObjectRef;
+  readonly primaryService: ObjectRef;
+  readonly canaryService: ObjectRef;
+  readonly scaler: ObjectRef | undefined;
+  readonly primaryScaler: ObjectRef | undefined;
+  readonly routes: readonly ObjectRef[];
+}
+
+export function refsOf(canary: Canary, meshProvider: string): Refs {
+  const namespace = canary.metadata.namespace ?? "";
+  const kind = workloadKindOf(canary.spec.targetRef);
+  const scaler = scalerKindOf(canary.spec.autoscalerRef);
+  const router = routerFor(providerOf(canary, meshProvider));
+  const at = (resource: Resource, name: string): ObjectRef => ({ resource, namespace, name });
+  return {
+    target: kind === undefined ? undefined : at(kind.resource, canary.spec.targetRef.name),
+    primary: kind === undefined ? undefined : at(kind.resource, primaryTargetName(canary)),
+    apexService: at(serviceResource, apexName(canary)),
+    primaryService: at(serviceResource, primaryName(canary)),
+    canaryService: at(serviceResource, canaryName(canary)),
+    scaler: scaler === undefined ? undefined : at(scaler.resource, canary.spec.autoscalerRef?.name ?? ""),
+    primaryScaler: scaler === undefined ? undefined : at(scaler.resource, primaryScalerName(canary)),
+    routes: router?.watches(canary) ?? [],
+  };
+}
+
+export function allRefs(refs: Refs): readonly ObjectRef[] {
+  const { routes, ...single } = refs;
+  return [...Object.values(single).filter((ref) => ref !== undefined), ...routes];
+}
