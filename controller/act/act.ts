@@ -1,0 +1,295 @@
+import {
+  annotations,
+  assertNever,
+  type Canary,
+  type CanaryStatus,
+  canaryResource,
+  fieldManagers,
+  fieldsOf,
+  knownKeys,
+  type ObjectRef,
+  providerOf,
+  type RawObject,
+  type Traffic,
+  WeirError,
+} from "../../api/index.ts";
+import type { Action, Generated } from "../decide/types.ts";
+import type { Api } from "../kube/api.ts";
+import { type Refs, refsOf } from "../observe/refs.ts";
+import { routerFor } from "../routers/registry.ts";
+import { scalerKindOf } from "../scalers/registry.ts";
+import { workloadKindOf } from "../workloads/registry.ts";
+import { generatedService, releasedApex, type ServiceRole } from "../workloads/services.ts";
+import type { SelectorLabel, WorkloadKind } from "../workloads/workload.ts";
+
+export interface ActOptions {
+  readonly api: Api;
+  readonly caches: { get(ref: ObjectRef): RawObject | undefined; expect(ref: ObjectRef, written: RawObject): void };
+  readonly meshProvider: string;
+  readonly selectorLabels: readonly string[];
+  readonly includeLabelPrefix: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** The actions that change objects. Events, counters and told hooks belong to the loop. */
+export type ObjectAction = Exclude<Action, { kind: "event" | "count" | "tell" }>;
+
+/** Performs one action. Idempotent: done twice, the second changes nothing. Throws a WeirError. */
+export async function act(canary: Canary, action: ObjectAction, options: ActOptions): Promise<void> {
+  const refs = refsOf(canary, options.meshProvider);
+  switch (action.kind) {
+    case "ensure":
+      return ensure(canary, action.object, action.traffic, refs, options);
+    case "shift":
+      return route(canary, action.traffic, options);
+    case "scaleTarget":
+      return scale(needed(refs.target), action.replicas, options);
+    case "scalePrimary":
+      return scale(needed(refs.primary), action.replicas, options);
+    case "unhold":
+      return unhold(needed(refs.target), options);
+    case "promote":
+      return promote(canary, action.revision, refs, options);
+    case "status":
+      return writeStatus(canary, action.status, options);
+    case "finalizer":
+      return setFinalizer(canary, action.present, options);
+    case "handBack":
+      return action.to === "target" ? giveToTarget(canary, refs, options) : giveToPrimary(refs, options);
+    default:
+      return assertNever(action);
+  }
+}
+
+async function ensure(
+  canary: Canary,
+  object: Generated,
+  traffic: Traffic | undefined,
+  refs: Refs,
+  options: ActOptions,
+): Promise<void> {
+  switch (object) {
+    case "apexService":
+      return service(canary, "apex", refs, options);
+    case "primaryService":
+      return service(canary, "primary", refs, options);
+    case "canaryService":
+      return service(canary, "canary", refs, options);
+    case "primary":
+      return createPrimary(canary, refs, options);
+    case "primaryScaler":
+      return primaryScaler(canary, refs, options);
+    case "route":
+      return route(canary, traffic ?? { primary: 100, canary: 0, mirror: false }, options);
+    default:
+      return assertNever(object);
+  }
+}
+
+async function service(canary: Canary, role: ServiceRole, refs: Refs, options: ActOptions): Promise<void> {
+  const { target, label } = selected(canary, refs, options);
+  const ref = refs[`${role}Service`];
+  const live = options.caches.get(ref);
+  const wanted = generatedService(canary, role, label, target, live);
+  const taken = live !== undefined && wanted.metadata.ownerReferences === undefined;
+  // A list of ports is a map to server-side apply, which could not take a user's extra port away: see generatedService.
+  const written = taken
+    ? await options.api.mergePatch(ref, wanted, { fieldManager: fieldManagers.service, signal: options.signal })
+    : await apply(ref, wanted, fieldManagers.service, options);
+  options.caches.expect(ref, written);
+}
+
+async function createPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
+  const { kind, target } = selected(canary, refs, options);
+  const replicas = Math.max(1, wishOf(target) ?? kind.replicas(target));
+  await applyNoted(
+    needed(refs.primary),
+    kind.primary(canary, target, { ...options, replicas }),
+    fieldManagers.workload,
+    options,
+  );
+}
+
+/** The irreversible step: both sides are read live, and the primary is written only onto the version that was read. */
+async function promote(canary: Canary, revision: string, refs: Refs, options: ActOptions): Promise<void> {
+  const kind = workloadKindOf(canary.spec.targetRef);
+  const read = { signal: options.signal };
+  const [target, primary] = await Promise.all([
+    options.api.get(needed(refs.target), read),
+    options.api.get(needed(refs.primary), read),
+  ]);
+  if (kind === undefined || target === undefined || primary === undefined)
+    throw conflict("target or primary went away before the promotion");
+  if (kind.revisionOfTarget(target) !== revision) throw conflict("the target moved on before the promotion");
+  // Stated by us from the beginning, so it has to be stated again: left out, server-side apply would put it back to 1.
+  const body = kind.primary(canary, target, { ...options, replicas: kind.replicas(primary) });
+  const version = primary.metadata.resourceVersion;
+  const fenced = version === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion: version } };
+  await applyNoted(needed(refs.primary), fenced, fieldManagers.workload, options);
+}
+
+async function primaryScaler(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
+  const kind = scalerKindOf(canary.spec.autoscalerRef);
+  const source = options.caches.get(needed(refs.scaler));
+  if (kind === undefined || source === undefined) return;
+  await applyNoted(needed(refs.primaryScaler), kind.primary(canary, source), fieldManagers.scaler, options);
+}
+
+async function route(canary: Canary, traffic: Traffic, options: ActOptions): Promise<void> {
+  const router = routerFor(providerOf(canary, options.meshProvider));
+  if (router === undefined) return;
+  const bodies = router.render(canary, traffic, (ref) => options.caches.get(ref));
+  await Promise.all(
+    bodies.map((body) => applyNoted(refOf(body, router.watches(canary)), body, fieldManagers.route, options)),
+  );
+}
+
+/**
+ * Through the scale subresource: at 0 it leaves `spec.replicas` without an owner (kube/FACTS.md), so that a user's own
+ * server-side apply, which states the field, meets no conflict.
+ */
+async function scale(ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
+  const written = await options.api.mergePatch(
+    ref,
+    { spec: { replicas } },
+    { subresource: "scale", fieldManager: fieldManagers.workload, signal: options.signal },
+  );
+  options.caches.expect(ref, written);
+}
+
+async function unhold(ref: ObjectRef, options: ActOptions): Promise<void> {
+  const patch = { metadata: { annotations: { [annotations.held]: null } }, spec: { paused: null } };
+  options.caches.expect(
+    ref,
+    await options.api.mergePatch(ref, patch, { fieldManager: fieldManagers.workload, signal: options.signal }),
+  );
+}
+
+/** Only onto the version that was decided on: whoever wrote in between is seen first. */
+async function writeStatus(canary: Canary, status: CanaryStatus, options: ActOptions): Promise<void> {
+  const ref = canaryRef(canary);
+  const { name, namespace = "", resourceVersion } = canary.metadata;
+  const body: RawObject = {
+    apiVersion: canary.apiVersion,
+    kind: canary.kind,
+    metadata: { name, namespace, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+    status,
+  };
+  const written = await options.api.apply(canaryResource, body, {
+    subresource: "status",
+    fieldManager: fieldManagers.status,
+    force: true,
+    signal: options.signal,
+  });
+  options.caches.expect(ref, written);
+}
+
+async function setFinalizer(canary: Canary, present: boolean, options: ActOptions): Promise<void> {
+  const others = (canary.metadata.finalizers ?? []).filter((finalizer) => finalizer !== knownKeys.finalizer);
+  const { resourceVersion } = canary.metadata;
+  const patch = { metadata: { resourceVersion, finalizers: present ? [...others, knownKeys.finalizer] : others } };
+  const written = await options.api.mergePatch(canaryRef(canary), patch, {
+    fieldManager: fieldManagers.status,
+    signal: options.signal,
+  });
+  if (present) options.caches.expect(canaryRef(canary), written);
+}
+
+/** Everybody to the apex Service, the apex Service to the target; neither is ours any more. */
+async function giveToTarget(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
+  const live = options.caches.get(refs.apexService);
+  if (live !== undefined) {
+    const { target, label } = selected(canary, refs, options);
+    await orphan(refs.apexService, releasedApex(canary, label, target, live), options);
+  }
+  const router = routerFor(providerOf(canary, options.meshProvider));
+  for (const body of router?.release(canary, (ref) => options.caches.get(ref)) ?? []) {
+    await orphan(refOf(body, refs.routes), body, options);
+  }
+}
+
+/** What serves stays as it is and becomes the user's: garbage collection would take it with the Canary. */
+async function giveToPrimary(refs: Refs, options: ActOptions): Promise<void> {
+  const kept = [
+    refs.primary,
+    refs.primaryService,
+    refs.canaryService,
+    refs.apexService,
+    refs.primaryScaler,
+    ...refs.routes,
+  ].filter((ref) => ref !== undefined);
+  for (const ref of kept) {
+    if (options.caches.get(ref) !== undefined) await disown(ref, options);
+  }
+}
+
+/** A merge patch, so that what we stated before and leave out now stays. */
+async function orphan(ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
+  await disown(ref, options);
+  options.caches.expect(
+    ref,
+    await options.api.mergePatch(ref, body, { fieldManager: fieldManagers.service, signal: options.signal }),
+  );
+}
+
+async function disown(ref: ObjectRef, options: ActOptions): Promise<void> {
+  const written = await options.api.mergePatch(
+    ref,
+    { metadata: { ownerReferences: null } },
+    { fieldManager: fieldManagers.service, signal: options.signal },
+  );
+  options.caches.expect(ref, written);
+}
+
+async function applyNoted(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<void> {
+  options.caches.expect(ref, await apply(ref, body, fieldManager, options));
+}
+
+function apply(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<RawObject> {
+  return options.api.apply(ref.resource, body, { fieldManager, force: true, signal: options.signal });
+}
+
+interface Selected {
+  readonly kind: WorkloadKind;
+  readonly target: RawObject;
+  readonly label: SelectorLabel;
+}
+
+function selected(canary: Canary, refs: Refs, options: ActOptions): Selected {
+  const kind = workloadKindOf(canary.spec.targetRef);
+  const target = refs.target === undefined ? undefined : options.caches.get(refs.target);
+  if (kind === undefined || target === undefined) throw conflict("the target went away");
+  const label = kind.selectorLabel(target, options.selectorLabels);
+  if ("obstacle" in label) throw conflict(label.obstacle);
+  return { kind, target, label };
+}
+
+/** The number of replicas that the webhook kept when it pinned the field. */
+function wishOf(target: RawObject): number | undefined {
+  const wish = Number(fieldsOf(target.metadata.annotations)[annotations.replicas] ?? Number.NaN);
+  return Number.isInteger(wish) && wish > 0 ? wish : undefined;
+}
+
+function canaryRef(canary: Canary): ObjectRef {
+  return { resource: canaryResource, namespace: canary.metadata.namespace ?? "", name: canary.metadata.name };
+}
+
+function refOf(body: RawObject, known: readonly ObjectRef[]): ObjectRef {
+  const found = known.find((ref) => ref.resource.kind === body.kind && ref.name === body.metadata.name);
+  if (found === undefined)
+    throw new WeirError(
+      "api.invalid",
+      "terminal",
+      `the router made ${body.kind} ${body.metadata.name}, which it does not watch`,
+    );
+  return found;
+}
+
+function needed(ref: ObjectRef | undefined): ObjectRef {
+  if (ref === undefined) throw conflict("the canary's kinds changed meanwhile");
+  return ref;
+}
+
+function conflict(message: string): WeirError {
+  return new WeirError("api.conflict", "conflict", message);
+}
