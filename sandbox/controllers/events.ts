@@ -1,0 +1,96 @@
+/** Events as `kubectl describe` shows them: one object per distinct happening, counted when it happens again. */
+import { randomBytes } from "node:crypto";
+import type { Client, KubeObject } from "../apiserver/types.ts";
+import { timestamp } from "./metadata.ts";
+
+interface Recorded {
+  readonly name: string;
+  count: number;
+}
+
+const REMEMBERED = 2000;
+
+/** Writes events one after the other. Failing to write one is no failure of the controller: the event is lost. */
+export class EventRecorder {
+  readonly #client: Client;
+  readonly #component: string;
+  readonly #now: () => Date;
+  readonly #recorded = new Map<string, Recorded>();
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(client: Client, component: string, now: () => Date) {
+    this.#client = client;
+    this.#component = component;
+    this.#now = now;
+  }
+
+  /** `details` are further fields of the Event: `involvedObject.fieldPath`, `source.host`. */
+  record(
+    about: KubeObject,
+    type: "Normal" | "Warning",
+    reason: string,
+    message: string,
+    details: { fieldPath?: string; host?: string } = {},
+  ): void {
+    const at = this.#now();
+    this.#tail = this.#tail.then(() => this.#write(about, type, reason, message, details, at)).catch(() => undefined);
+  }
+
+  /** Resolves when everything recorded so far has been written or given up. */
+  flushed(): Promise<void> {
+    return this.#tail;
+  }
+
+  async #write(
+    about: KubeObject,
+    type: string,
+    reason: string,
+    message: string,
+    details: { fieldPath?: string; host?: string },
+    at: Date,
+  ): Promise<void> {
+    const { name = "", namespace = "default", uid = "", resourceVersion = "" } = about.metadata;
+    const key = [uid, type, reason, message, details.fieldPath].join("\n");
+    const before = this.#recorded.get(key);
+    const time = timestamp(at);
+    if (before !== undefined) {
+      before.count += 1;
+      const body = { count: before.count, lastTimestamp: time };
+      await this.#client.patch("events", namespace, before.name, "merge", body);
+      return;
+    }
+    const eventName = `${name}.${at.getTime().toString(16)}${randomBytes(3).toString("hex")}`;
+    const fieldPath = details.fieldPath === undefined ? {} : { fieldPath: details.fieldPath };
+    const host = details.host === undefined ? {} : { host: details.host };
+    await this.#client.create("events", {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: eventName, namespace },
+      involvedObject: {
+        kind: about.kind,
+        ...(about.metadata.namespace === undefined ? {} : { namespace }),
+        name,
+        uid,
+        apiVersion: about.apiVersion,
+        resourceVersion,
+        ...fieldPath,
+      },
+      reason,
+      message,
+      source: { component: this.#component, ...host },
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+      type,
+      eventTime: null,
+      reportingComponent: this.#component,
+      reportingInstance: details.host ?? "",
+    });
+    this.#remember(key, eventName);
+  }
+
+  #remember(key: string, name: string): void {
+    if (this.#recorded.size >= REMEMBERED) this.#recorded.delete(this.#recorded.keys().next().value ?? "");
+    this.#recorded.set(key, { name, count: 1 });
+  }
+}

@@ -1,0 +1,171 @@
+/** A node: registers itself, runs the pods that are assigned to it and reports what becomes of them. */
+import { ApiError, type Client, type KubeObject } from "../apiserver/types.ts";
+import { EventRecorder } from "../controllers/events.ts";
+import type { Pod } from "../controllers/kinds.ts";
+import { isFinished, keyOfObject, timestamp } from "../controllers/metadata.ts";
+import type { Machine } from "./container.ts";
+import { PodRunner } from "./pod.ts";
+import type { PodNetwork } from "./podNetwork.ts";
+
+export interface NodeOptions {
+  readonly client: Client;
+  readonly name: string;
+  readonly network: PodNetwork;
+  readonly log?: (message: string, values: Record<string, unknown>) => void;
+  readonly clock?: () => Date;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** How long a pod that is deleted still takes new connections. */
+  readonly lameDuckMs?: number;
+  /** Delays between restarts and pulls; 10 s to 5 min as in a real kubelet. */
+  readonly backoffMs?: { readonly first: number; readonly most: number };
+}
+
+export interface LogOptions {
+  readonly container?: string;
+  readonly tailLines?: number;
+  readonly previous?: boolean;
+  readonly timestamps?: boolean;
+}
+
+export interface Node {
+  /** Resolves when the Node object is there and ready. */
+  readonly registered: Promise<void>;
+  /** The last lines of a container (of the first one by default); undefined when the pod or container isn't here. */
+  logs(namespace: string, pod: string, options?: LogOptions): string | undefined;
+  /** Kills everything that runs here. The objects stay. */
+  stop(): Promise<void>;
+}
+
+export function startNode(options: NodeOptions): Node {
+  return new Kubelet(options);
+}
+
+class Kubelet implements Node {
+  readonly registered: Promise<void>;
+  readonly #options: NodeOptions;
+  readonly #machine: Machine;
+  readonly #runners = new Map<string, PodRunner>();
+  #unwatch: () => void = () => undefined;
+  #stopped = false;
+
+  constructor(options: NodeOptions) {
+    const now = options.clock ?? (() => new Date());
+    this.#options = options;
+    this.#machine = {
+      client: options.client,
+      network: options.network,
+      events: new EventRecorder(options.client, "kubelet", now),
+      nodeName: options.name,
+      now,
+      lameDuckMs: options.lameDuckMs ?? 1000,
+      backoffMs: options.backoffMs ?? { first: 10_000, most: 300_000 },
+    };
+    this.registered = this.#register();
+  }
+
+  logs(namespace: string, pod: string, options: LogOptions = {}): string | undefined {
+    const container = this.#runners.get(`${namespace}/${pod}`)?.logs(options.container);
+    const buffer = options.previous === true ? container?.previousLogs : container?.logs;
+    return buffer?.text(options);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.registered.catch(() => undefined);
+    this.#unwatch();
+    for (const runner of this.#runners.values()) runner.kill();
+    this.#runners.clear();
+    await this.#machine.events.flushed();
+  }
+
+  async #register(): Promise<void> {
+    const { client, name, network, labels } = this.#options;
+    const address = await network.nodeAddress();
+    const node = nodeObject(name, address, labels ?? {}, timestamp(this.#machine.now()));
+    try {
+      await client.create("nodes", { ...node, status: undefined }, { fieldManager: "kubelet" });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
+    }
+    const { status } = node;
+    await client.patch("nodes", "", name, "merge", { status }, "status", { fieldManager: "kubelet" });
+    if (this.#stopped) return;
+    this.#unwatch = client.watch("pods", ({ type, object }) => this.#observe(type, object as Pod, address));
+  }
+
+  #observe(type: string, pod: Pod, hostAddress: string): void {
+    if (pod.spec.nodeName !== this.#options.name) return;
+    const key = keyOfObject(pod);
+    const runner = this.#runners.get(key);
+    if (type === "DELETED") {
+      if (runner?.uid !== pod.metadata.uid) return;
+      runner?.kill();
+      this.#runners.delete(key);
+      return;
+    }
+    if (runner !== undefined && runner.uid === pod.metadata.uid) {
+      runner.observe(pod);
+      return;
+    }
+    runner?.kill();
+    if (isFinished(pod) && pod.metadata.deletionTimestamp === undefined) return;
+    const next = new PodRunner(this.#machine, pod, hostAddress);
+    this.#runners.set(key, next);
+    next.run().catch((error: unknown) => {
+      this.#options.log?.("pod failed", { pod: key, error: error instanceof Error ? error.message : String(error) });
+    });
+  }
+}
+
+function nodeObject(name: string, address: string, labels: Readonly<Record<string, string>>, time: string): KubeObject {
+  const condition = (type: string, status: string, reason: string, message: string): Record<string, string> => ({
+    type,
+    status,
+    lastHeartbeatTime: time,
+    lastTransitionTime: time,
+    reason,
+    message,
+  });
+  const resources = { cpu: "8", memory: "16Gi", pods: "1000", "ephemeral-storage": "100Gi" };
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      labels: {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch,
+        ...labels,
+      },
+    },
+    spec: {},
+    status: {
+      capacity: resources,
+      allocatable: resources,
+      conditions: [
+        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+      ],
+      addresses: [
+        { type: "InternalIP", address },
+        { type: "Hostname", address: name },
+      ],
+      daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+      nodeInfo: {
+        kubeletVersion: "v1.36.2",
+        kubeProxyVersion: "",
+        containerRuntimeVersion: "sandbox://1",
+        operatingSystem: "linux",
+        architecture: process.arch === "x64" ? "amd64" : process.arch,
+        osImage: "Sandbox",
+        kernelVersion: "",
+        machineID: "",
+        systemUUID: "",
+        bootID: "",
+      },
+    },
+  };
+}

@@ -1,0 +1,163 @@
+/** One pod on this node, from its start to its deletion. */
+import { isDeepStrictEqual } from "node:util";
+import { ApiError } from "../apiserver/types.ts";
+import type { Container, Pod, PodStatus } from "../controllers/kinds.ts";
+import { timestamp } from "../controllers/metadata.ts";
+import { ContainerRunner, type Machine } from "./container.ts";
+import { podStatus } from "./podStatus.ts";
+
+export class PodRunner {
+  readonly #machine: Machine;
+  readonly #hostAddress: string;
+  #pod: Pod;
+  #address: string | undefined;
+  #startTime = "";
+  #init: ContainerRunner[] = [];
+  #containers: ContainerRunner[] = [];
+  #initialized = false;
+  #ended = false;
+  #gone = false;
+  #stopping: AbortController | undefined;
+  #reported: PodStatus | undefined;
+  #dirty = false;
+  #writing: Promise<void> | undefined;
+
+  constructor(machine: Machine, pod: Pod, hostAddress: string) {
+    this.#machine = machine;
+    this.#pod = pod;
+    this.#hostAddress = hostAddress;
+  }
+
+  get uid(): string {
+    return this.#pod.metadata.uid ?? "";
+  }
+
+  /** Runs the pod until all its containers have ended for good. */
+  async run(): Promise<void> {
+    const address = await this.#machine.network.allocate();
+    this.#address = address;
+    this.#startTime = timestamp(this.#machine.now());
+    const restart = this.#pod.spec.restartPolicy ?? "Always";
+    const { containers, initContainers = [] } = this.#pod.spec;
+    const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === "Always");
+    this.#init = initContainers
+      .filter((container) => !sidecars.includes(container))
+      .map((container) => this.#runner(container, address, restart === "Never" ? "Never" : "OnFailure"));
+    this.#containers = [...sidecars, ...containers].map((container) => this.#runner(container, address, restart));
+    if (this.#gone) return this.#release();
+    if (this.#pod.metadata.deletionTimestamp !== undefined) return this.terminate();
+    if (await this.#initialize()) await Promise.all(this.#containers.map((container) => container.run()));
+    if (this.#stopping !== undefined || this.#gone) return;
+    this.#ended = true;
+    this.#changed();
+  }
+
+  /** Takes in a newer state of the object. */
+  observe(pod: Pod): void {
+    this.#pod = pod;
+    if (pod.metadata.deletionTimestamp !== undefined && this.#address !== undefined) void this.terminate();
+  }
+
+  /** Graceful end: endpoints go first, requests in flight are finished, then the object is removed. */
+  async terminate(): Promise<void> {
+    if (this.#stopping !== undefined || this.#gone) return;
+    this.#stopping = new AbortController();
+    const { signal } = this.#stopping;
+    const graceMs = (this.#pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
+    const killer = setTimeout(() => this.#stopping?.abort(), graceMs);
+    await Promise.all([...this.#init, ...this.#containers].map((container) => container.stop(signal)));
+    clearTimeout(killer);
+    if (this.#gone) return;
+    this.#ended = true;
+    this.#changed();
+    await this.#writing;
+    await this.#removeObject();
+  }
+
+  /** At once and without a word: the object is gone or the node stops. */
+  kill(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#stopping?.abort();
+    for (const container of [...this.#init, ...this.#containers]) container.kill();
+    this.#release();
+  }
+
+  logs(container: string | undefined): ContainerRunner | undefined {
+    const all = [...this.#containers, ...this.#init];
+    return container === undefined ? all[0] : all.find(({ spec }) => spec.name === container);
+  }
+
+  #release(): void {
+    if (this.#address !== undefined) this.#machine.network.release(this.#address);
+    this.#address = undefined;
+  }
+
+  #runner(container: Container, address: string, restartPolicy: string): ContainerRunner {
+    return new ContainerRunner({
+      machine: this.#machine,
+      pod: () => this.#pod,
+      container,
+      address,
+      restartPolicy,
+      changed: () => this.#changed(),
+    });
+  }
+
+  /** Init containers, one after the other. */
+  async #initialize(): Promise<boolean> {
+    if (this.#init.length > 0) this.#changed();
+    for (const container of this.#init) {
+      const code = await container.run();
+      if (code !== 0 || this.#stopping !== undefined || this.#gone) return false;
+      container.ready = true;
+    }
+    this.#initialized = true;
+    return true;
+  }
+
+  /** Changes that come while a write is under way go out together with the next one. */
+  #changed(): void {
+    this.#dirty = true;
+    this.#writing ??= this.#report().finally(() => (this.#writing = undefined));
+  }
+
+  async #report(): Promise<void> {
+    // Containers that start in the same turn make one write.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#dirty && !this.#gone && this.#address !== undefined) {
+      this.#dirty = false;
+      const status = podStatus({
+        pod: this.#pod,
+        containers: this.#containers.map((container) => container.status()),
+        initContainers: this.#init.map((container) => container.status()),
+        address: this.#address,
+        hostAddress: this.#hostAddress,
+        startTime: this.#startTime,
+        initialized: this.#initialized,
+        ended: this.#ended,
+        time: timestamp(this.#machine.now()),
+      });
+      if (isDeepStrictEqual(status, this.#reported)) continue;
+      this.#reported = status;
+      await this.#write(status);
+    }
+  }
+
+  async #write(status: PodStatus): Promise<void> {
+    const { namespace = "", name = "", uid } = this.#pod.metadata;
+    const body = { metadata: { uid }, status };
+    const options = { fieldManager: "kubelet" };
+    try {
+      this.#pod = (await this.#machine.client.patch("pods", namespace, name, "merge", body, "status", options)) as Pod;
+    } catch (error) {
+      // Gone, or replaced by a namesake: the deletion event ends this runner.
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  async #removeObject(): Promise<void> {
+    const { namespace = "", name = "", uid = "" } = this.#pod.metadata;
+    await this.#machine.client.delete("pods", namespace, name, { gracePeriodSeconds: 0, uid });
+  }
+}
