@@ -1,0 +1,195 @@
+import {
+  type Canary,
+  type CanaryHook,
+  canaryResource,
+  eventReason,
+  eventText,
+  messageOf,
+  type ObjectRef,
+  WeirError,
+} from "../api/index.ts";
+import { type ActOptions, act } from "./act/act.ts";
+import { decide } from "./decide/decide.ts";
+import type { Action, Answer, Decision, Observation, Question } from "./decide/types.ts";
+import type { Clock } from "./kube/clock.ts";
+import type { Recorder } from "./kube/events.ts";
+import type { Logger } from "./kube/log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Caches } from "./observe/caches.ts";
+import { observe } from "./observe/observe.ts";
+import type { Settings } from "./settings.ts";
+
+/** Asks the world outside the cluster. Never throws: what goes wrong is an answer. */
+export interface Asker {
+  ask(canary: Canary, question: Question, signal: AbortSignal): Promise<Answer>;
+  call(
+    canary: Canary,
+    hook: CanaryHook,
+    phase: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: boolean; readonly message: string }>;
+}
+
+export interface LoopOptions {
+  readonly settings: Settings;
+  readonly caches: Caches;
+  readonly api: ActOptions["api"];
+  readonly asker: Asker;
+  readonly recorder: Recorder;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Look at a canary again later. Replaces what was planned before. */
+  readonly wakeAfter: (key: string, ms: number) => void;
+}
+
+/** A machine that neither settles nor asks in this many turns is wrong; it is left alone for a moment instead of spinning. */
+const maxTurns = 12;
+/** How long to trust that the watch shows us our own writes, in milliseconds. */
+const echoMs = 5_000;
+
+/** The loop for one canary: observe, decide, act, ask, until there is nothing left to do now. */
+export function createLoop(options: LoopOptions): (key: string, signal: AbortSignal) => Promise<void> {
+  const lastRounds = new Map<string, number>();
+  const told = new Map<string, string>();
+
+  return async (key, signal) => {
+    let answers: Record<string, Answer> = {};
+    for (let turn = 0; turn < maxTurns; turn++) {
+      const canary = options.caches.canaries.get(key) as Canary | undefined;
+      if (canary === undefined) {
+        lastRounds.delete(key);
+        told.delete(key);
+        options.metrics.forget(key);
+        return;
+      }
+      const seen = look(canary, options, lastRounds.get(key), answers);
+      if (seen === undefined) return options.wakeAfter(key, echoMs);
+      options.metrics.observe(key, seen);
+      const decision = decide(seen);
+      if (decision.actions.length === 0 && decision.questions.length === 0) return sleep(key, decision, options);
+      try {
+        if (await performAll(seen, decision.actions, options, signal))
+          lastRounds.set(key, options.clock.now().getTime());
+        told.delete(key);
+      } catch (error) {
+        tellOnce(canary, key, error, told, options);
+        throw error;
+      }
+      if (decision.questions.length > 0) {
+        answers = { ...answers, ...(await askAll(canary, decision, options, signal)) };
+        if (decision.round === true) lastRounds.set(key, options.clock.now().getTime());
+      } else if (decision.wakeAfterMs !== undefined) {
+        return sleep(key, decision, options);
+      }
+    }
+    options.log.warn("canary does not settle", { canary: key });
+    options.wakeAfter(key, echoMs);
+  };
+}
+
+function look(
+  canary: Canary,
+  options: LoopOptions,
+  lastRoundAt: number | undefined,
+  answers: Readonly<Record<string, Answer>>,
+): Observation | undefined {
+  const self: ObjectRef = {
+    resource: canaryResource,
+    namespace: canary.metadata.namespace ?? "",
+    name: canary.metadata.name,
+  };
+  if (!options.caches.ready([self])) return undefined;
+  const { meshProvider, selectorLabels, drainMs } = options.settings;
+  return observe(canary, {
+    caches: options.caches,
+    meshProvider,
+    selectorLabels,
+    drainMs,
+    now: options.clock.now().getTime(),
+    lastRoundAt,
+    answers,
+  });
+}
+
+function sleep(key: string, decision: Decision, options: LoopOptions): void {
+  if (decision.wakeAfterMs !== undefined) options.wakeAfter(key, decision.wakeAfterMs);
+}
+
+/** Performs actions in order; the first that fails ends the pass. True when the status was written. */
+async function performAll(
+  seen: Observation,
+  actions: readonly Action[],
+  options: LoopOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let statusWritten = false;
+  for (const action of actions) {
+    switch (action.kind) {
+      case "event":
+        announce(seen.canary, action.type, action.message, options);
+        break;
+      case "count":
+        options.metrics.count(seen.canary, action.outcome);
+        break;
+      case "tell":
+        await tellHooks(seen.canary, action.hooks, action.phase, options, signal);
+        break;
+      default:
+        await act(seen.canary, action, { ...options.settings, api: options.api, caches: options.caches, signal });
+        statusWritten ||= action.kind === "status";
+    }
+  }
+  return statusWritten;
+}
+
+async function askAll(
+  canary: Canary,
+  decision: Decision,
+  options: LoopOptions,
+  signal: AbortSignal,
+): Promise<Record<string, Answer>> {
+  const started = options.clock.monotonicMs();
+  const answers = await Promise.all(
+    decision.questions.map(
+      async (question) => [question.id, await options.asker.ask(canary, question, signal)] as const,
+    ),
+  );
+  for (const [index, question] of decision.questions.entries())
+    options.metrics.answered(canary, question, answers[index]?.[1]);
+  if (decision.round === true) options.metrics.round(canary, (options.clock.monotonicMs() - started) / 1000);
+  return Object.fromEntries(answers);
+}
+
+/** post-rollout hooks: told, not asked. All at once; each result is an event. */
+async function tellHooks(
+  canary: Canary,
+  hooks: readonly CanaryHook[],
+  phase: string,
+  options: LoopOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const results = await Promise.all(hooks.map((hook) => options.asker.call(canary, hook, phase, signal)));
+  for (const [index, result] of results.entries()) {
+    const name = hooks[index]?.name ?? "";
+    if (result.ok) announce(canary, "Normal", eventText.postRolloutPassed(name), options);
+    else announce(canary, "Warning", eventText.postRolloutFailed(name, result.message), options);
+  }
+}
+
+function announce(canary: Canary, type: "Normal" | "Warning", message: string, options: LoopOptions): void {
+  const name = `${canary.metadata.name}.${canary.metadata.namespace ?? ""}`;
+  if (type === "Warning") options.log.warn(message, { canary: name });
+  else options.log.info(message, { canary: name });
+  options.recorder.record({ object: canary, type, reason: eventReason, message });
+}
+
+/** What the API server refuses is shown on the Canary, once per message: users look there and not into our log. */
+function tellOnce(canary: Canary, key: string, error: unknown, told: Map<string, string>, options: LoopOptions): void {
+  const passing =
+    error instanceof WeirError && (error.class === "conflict" || error.class === "aborted" || error.class === "retry");
+  const message = messageOf(error);
+  if (passing || told.get(key) === message) return;
+  told.set(key, message);
+  announce(canary, "Warning", message, options);
+}
