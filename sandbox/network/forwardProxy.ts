@@ -1,10 +1,11 @@
-import { type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Listening, listen } from "./entryPoint.ts";
 import { answer, type Forwarder } from "./forward.ts";
 import { passOn } from "./headers.ts";
-import { type Address, type Destination, isLoopback } from "./hostNames.ts";
+import { type Destination, isLoopback } from "./hostNames.ts";
+import { pipe } from "./pipe.ts";
 import type { Observe } from "./telemetry.ts";
 
 export interface ForwardProxyOptions {
@@ -64,32 +65,6 @@ function forwardRequest(options: ForwardProxyOptions, request: IncomingMessage, 
 function callerNamespace(request: IncomingMessage): string | undefined {
   const credentials = /^Basic (.+)$/.exec(request.headers["proxy-authorization"] ?? "")?.[1];
   return credentials && Buffer.from(credentials, "base64").toString().split(":")[0];
-}
-
-/** Plain passing on to an address on loopback; the Host header stays as the client sent it. */
-function pipe(request: IncomingMessage, response: ServerResponse, address: Address, path: string): void {
-  const upstream = openRequest(
-    {
-      host: address.host,
-      port: address.port,
-      path,
-      method: request.method ?? "GET",
-      headers: passOn(request.rawHeaders),
-      timeout: 300_000,
-    },
-    (answered) => {
-      response.writeHead(answered.statusCode ?? 502, answered.statusMessage, passOn(answered.rawHeaders));
-      answered.pipe(response);
-      answered.on("error", () => response.destroy());
-    },
-  );
-  upstream.on("timeout", () => upstream.destroy(new Error("no answer in time")));
-  upstream.on("error", (error) => {
-    if (response.headersSent) response.destroy();
-    else answer(response, 502, `${address.host}:${address.port} does not answer: ${error.message}`);
-  });
-  response.on("close", () => upstream.destroy());
-  request.pipe(upstream);
 }
 
 /** `CONNECT`, for TLS to aliases and loopback. A Service's pods speak plain HTTP and are reached by a tunnel as well. */
