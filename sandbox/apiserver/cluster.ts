@@ -34,6 +34,8 @@ const converted = new WeakMap<KubeObject, Map<string, KubeObject>>();
 
 /** The object in another served version. Conversions of stored (frozen) objects are remembered. */
 export function inVersion(resource: Resource, object: KubeObject, version: string): KubeObject {
+  // Custom objects are read under their present schema, which may be newer than they are.
+  if (resource.custom) return resource.strategy.convert?.(object, version) ?? object;
   const apiVersion = apiVersionOf(resource.group, version);
   if (object.apiVersion === apiVersion) return object;
   const memory = Object.isFrozen(object) ? (converted.get(object) ?? new Map<string, KubeObject>()) : undefined;

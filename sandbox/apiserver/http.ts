@@ -13,6 +13,7 @@ import {
   serverVersion,
 } from "./discovery.ts";
 import { type Exchange, handleResource, type PodLog } from "./handlers.ts";
+import { emptySwaggerProtobuf, type OpenApiDocuments } from "./openapi.ts";
 import { negotiate } from "./present.ts";
 import { findObject } from "./read.ts";
 import type { Registry } from "./registry.ts";
@@ -28,6 +29,7 @@ export interface Frontend {
   readonly count: (user: string, what: string) => void;
   readonly log: (line: LogLine) => void;
   readonly podLog: PodLog;
+  readonly documents: OpenApiDocuments;
 }
 
 /** Answers one HTTP request, whatever happens. */
@@ -130,6 +132,7 @@ function answerOpen(path: string, answer: Answer): void {
 function answerFixed(frontend: Frontend, exchange: Exchange, path: string, user: UserInfo): void {
   const { request, answer } = exchange;
   frontend.count(user.username, `get ${path}`);
+  if (answerOpenApi(frontend.documents, exchange, path)) return;
   const { registry } = frontend.cluster;
   const core = path === "/api";
   const document = discoveryOf(registry, path, request.headers.host ?? "");
@@ -139,6 +142,26 @@ function answerFixed(frontend: Frontend, exchange: Exchange, path: string, user:
     const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(registry, core)));
     answer.bytes(200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", bytes);
   } else answer.document(200, { media: "application/json" }, document);
+}
+
+const swaggerProtobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/** `/openapi/v2`, `/openapi/v3` and the documents below it. False: it is none of these. */
+function answerOpenApi(documents: OpenApiDocuments, exchange: Exchange, path: string): boolean {
+  const { request, answer } = exchange;
+  if (path === "/openapi/v2") {
+    const protobuf = (headerOf(request, "accept") ?? "").includes("protobuf");
+    if (protobuf) answer.bytes(200, swaggerProtobuf, emptySwaggerProtobuf());
+    else answer.document(200, { media: "application/json" }, documents.swagger());
+    return true;
+  }
+  if (path === "/openapi/v3") {
+    answer.document(200, { media: "application/json" }, documents.index());
+    return true;
+  }
+  const document = path.startsWith("/openapi/v3/") ? documents.document(path.slice("/openapi/v3/".length)) : undefined;
+  if (document !== undefined) answer.pieces(200, [document]);
+  return document !== undefined;
 }
 
 function discoveryOf(registry: Registry, path: string, host: string): object | undefined {

@@ -1,14 +1,15 @@
+import { recordUpdate } from "./apply/managedFields.ts";
+import { serverSideApply } from "./apply/serverSideApply.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion } from "./cluster.ts";
 import { checkIdentity, decodeObject, isRecord } from "./decode.ts";
 import { keepSystemFields } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
-import { recordUpdate, serverSideApply } from "./ownership.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
 import { applyStrategicPatch, go } from "./patch/strategic.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
 import { ApiError, apiVersionOf, clone, type KubeObject, type PatchType } from "./types.ts";
-import { admitCreate, createObject, managerOf, updateObject, type Written } from "./write.ts";
+import { admitCreate, createObject, managerOf, resetFieldsFor, updateObject, type Written } from "./write.ts";
 
 /** Kinds that a PUT creates when they are not there (leader election and event recorders rely on it). */
 const createdByUpdate = new Set(["leases.coordination.k8s.io", "events", "events.events.k8s.io"]);
@@ -68,6 +69,7 @@ function owned(
     schema: resource.strategy.schema(version),
     now: cluster.now(),
     apiVersion: apiVersionOf(resource.group, version),
+    reset: resetFieldsFor(resource, subresource),
     ...(subresource === undefined ? {} : { subresource }),
   });
 }
@@ -147,6 +149,7 @@ async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, 
         schema: resource.strategy.schema(version),
         now: cluster.now(),
         apiVersion: apiVersionOf(resource.group, version),
+        reset: resetFieldsFor(resource, subresource),
         ...(subresource === undefined ? {} : { subresource }),
       }),
     );

@@ -1,7 +1,9 @@
+import { recordUpdate } from "./apply/managedFields.ts";
+import { parentManagedFields, scaleManagedFields } from "./apply/scale.ts";
+import { serverSideApply } from "./apply/serverSideApply.ts";
 import { type Call, type Cluster, inVersion, ruleVersion } from "./cluster.ts";
 import { isRecord } from "./decode.ts";
 import type { WriteChoices } from "./options.ts";
-import { recordUpdate } from "./ownership.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
 import { findObject } from "./read.ts";
@@ -14,6 +16,7 @@ import {
   type PatchType,
   type Resource,
   type ScalePaths,
+  type TypeSchema,
 } from "./types.ts";
 import { managerOf, updateObject } from "./write.ts";
 
@@ -90,22 +93,55 @@ export async function writeScale(
   const scaleCluster: Cluster = { ...cluster, admission: admissionOfScale(cluster, call, paths) };
   const { object } = await updateObject(scaleCluster, call, choices, (live) => {
     const current = scaleOf(resource, live, paths);
-    const wanted = wantedScale(input, current);
+    current.metadata.managedFields = scaleManagedFields(live.metadata.managedFields, paths.specReplicas);
+    const wanted = wantedScale(cluster, call, choices, input, current);
     checkScale(call, wanted);
-    return withReplicas(cluster, call, choices, live, wanted, paths);
+    return withReplicas(call, live, wanted, paths);
   });
   return scaleOf(resource, object, paths);
 }
 
-function wantedScale(input: { type: PatchType | undefined; body: unknown }, current: KubeObject): KubeObject {
-  switch (input.type) {
-    case undefined:
-      return input.body as KubeObject;
-    case "json":
-      return applyJsonPatch(clone(current), input.body);
-    default:
-      return applyMergePatch(clone(current), input.body);
+const integer: TypeSchema = { type: "integer" };
+const scaleSchema: TypeSchema = {
+  type: "object",
+  fields: {
+    spec: { type: "object", fields: { replicas: integer } },
+    status: { type: "object", fields: { replicas: integer, selector: { type: "string" } } },
+  },
+};
+
+/** The Scale to store, with who owns its replicas then. */
+function wantedScale(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  input: { readonly type: PatchType | undefined; readonly body: unknown },
+  current: KubeObject,
+): KubeObject {
+  const common = {
+    live: current,
+    manager: managerOf(call, choices),
+    schema: scaleSchema,
+    now: cluster.now(),
+    apiVersion: "autoscaling/v1",
+    reset: [["status"]],
+  };
+  if (input.type === "apply") {
+    const applied = clone(input.body) as KubeObject;
+    return serverSideApply({ ...common, applied, force: choices.force });
   }
+  const next = statedScale(input, current);
+  // Go leaves a zero out, so nobody can own it.
+  if (next["spec"]?.replicas === 0) next["spec"] = {};
+  return recordUpdate({ ...common, next });
+}
+
+function statedScale(input: { readonly type: PatchType | undefined; readonly body: unknown }, current: KubeObject) {
+  if (input.type === "json") return applyJsonPatch(clone(current), input.body);
+  if (input.type !== undefined) return applyMergePatch(clone(current), input.body);
+  const stated = clone(input.body) as KubeObject;
+  const { managedFields = [] } = current.metadata;
+  return { ...stated, metadata: { ...stated.metadata, managedFields } };
 }
 
 function checkScaleBody(call: Call, body: unknown): void {
@@ -137,30 +173,21 @@ function checkScale(call: Call, scale: KubeObject): void {
   ]);
 }
 
-function withReplicas(
-  cluster: Cluster,
-  call: Call,
-  choices: WriteChoices,
-  live: KubeObject,
-  scale: KubeObject,
-  paths: ScalePaths,
-): KubeObject {
+function withReplicas(call: Call, live: KubeObject, scale: KubeObject, paths: ScalePaths): KubeObject {
   const { resource, version } = call.request;
   const next = clone(live);
   setAt(next, paths.specReplicas, scale["spec"]?.replicas ?? 0);
-  const { resourceVersion, uid } = scale.metadata ?? {};
+  const { resourceVersion, uid, managedFields } = scale.metadata ?? {};
   if (resourceVersion === undefined || resourceVersion === "") delete next.metadata.resourceVersion;
   else next.metadata.resourceVersion = resourceVersion;
   if (uid !== undefined && uid !== "") next.metadata.uid = uid;
-  return recordUpdate({
-    live,
-    next,
-    manager: managerOf(call, choices),
-    schema: resource.strategy.schema(version),
-    now: cluster.now(),
-    apiVersion: apiVersionOf(resource.group, version),
-    subresource: "scale",
-  });
+  next.metadata.managedFields = parentManagedFields(
+    live.metadata.managedFields,
+    managedFields,
+    apiVersionOf(resource.group, version),
+    paths.specReplicas,
+  );
+  return next;
 }
 
 /** Webhooks see and change the Scale, not the object behind it. */

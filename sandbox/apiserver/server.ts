@@ -5,7 +5,9 @@ import { groupsOf, renderKubeconfig, Tokens } from "./auth.ts";
 import { builtinResources } from "./builtin/resources.ts";
 import { createClient } from "./client.ts";
 import { type Cluster, openAdmission } from "./cluster.ts";
+import { installCrdSupport } from "./crd/install.ts";
 import { answerHttp } from "./http.ts";
+import { OpenApiDocuments } from "./openapi.ts";
 import { Registry } from "./registry.ts";
 import { createStore } from "./store.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./types.ts";
@@ -40,6 +42,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     tokens,
     count: requests.add,
     log: options.log,
+    documents: new OpenApiDocuments(registry),
     podLog: (...input: Parameters<ApiServer["podLog"]>) => server.podLog(...input),
   };
   const https = createServer(
@@ -54,6 +57,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     (request, response) => void answerHttp(frontend, request, response),
   );
+  const stopCrds = installCrdSupport(registry, as(self), {
+    now,
+    log: (text) => options.log({ level: "warn", message: text }),
+  });
   await prepareNamespaces(as(self));
   const port = await listen(https, options.port ?? 0);
   const url = `https://127.0.0.1:${port}`;
@@ -71,6 +78,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     podLog: () => undefined,
     clientCertificate: (user, groups = []) => authority.issueClient(user, groups),
     async stop() {
+      stopCrds();
       const closed = once(https, "close");
       https.close();
       https.closeAllConnections();

@@ -1,8 +1,9 @@
+import { recordUpdate } from "./apply/managedFields.ts";
+import { type ResetFields, resetFieldsOf } from "./apply/objectSchema.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
 import { checkIdentity, decodeObject } from "./decode.ts";
 import { fillSystemFields, keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
-import { recordUpdate } from "./ownership.ts";
 import { alreadyExists, conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
 import { type AdmissionAttributes, ApiError, apiVersionOf, type KubeObject, type Resource } from "./types.ts";
 
@@ -31,6 +32,7 @@ export async function createObject(
     schema: resource.strategy.schema(call.request.version),
     now: cluster.now(),
     apiVersion: apiVersionOf(resource.group, call.request.version),
+    reset: resetFieldsFor(resource, undefined),
   });
   return await admitCreate(cluster, call, choices, owned);
 }
@@ -252,6 +254,13 @@ export function managerOf(call: Call, choices: Pick<WriteChoices, "fieldManager"
   if (choices.fieldManager !== "") return choices.fieldManager;
   const program = call.userAgent.split("/")[0] ?? "";
   return program.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "").slice(0, 128) || "unknown";
+}
+
+/** What a write through this (sub)resource cannot own because it cannot change it. */
+export function resetFieldsFor(resource: Resource, subresource: string | undefined): ResetFields {
+  if (!resource.custom) return resetFieldsOf(subresource);
+  if (subresource === "status") return [["spec"], ["metadata"]];
+  return resource.subresources.status === true ? [["status"]] : [];
 }
 
 /** Objects can only be created in a namespace that exists and stays. */

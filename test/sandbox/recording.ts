@@ -1,0 +1,149 @@
+import { existsSync, readFileSync } from "node:fs";
+
+/** One scenario recorded from a real API server; its README stands beside the recordings. */
+export interface Recording {
+  readonly name: string;
+  readonly why: string;
+  readonly setup: { readonly namespaces: readonly string[] };
+  readonly steps: readonly Step[];
+}
+
+export interface Step {
+  readonly note?: string;
+  readonly setup?: boolean;
+  readonly auth?: "none";
+  readonly wait?: string;
+  readonly info?: string;
+  readonly method?: string;
+  readonly path?: string;
+  readonly query?: Record<string, string | string[]>;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+  readonly bodyText?: string;
+  readonly openDuring?: { readonly fromStep: number; readonly toStep: number };
+  readonly response?: RecordedResponse;
+}
+
+export interface RecordedResponse {
+  readonly status: number;
+  readonly headers?: Record<string, string | string[]>;
+  readonly body?: unknown;
+  readonly text?: string;
+  readonly events?: readonly unknown[];
+  readonly endedBy?: "server" | "client";
+}
+
+/** Copies that every checkout has, then the whole collection where it is at hand. */
+const folders = [
+  new URL("../fixtures/kube/http/", import.meta.url),
+  new URL("../../../shared/kube/http/", import.meta.url),
+];
+
+/** The recording of that name; undefined where only the copies are at hand and this is not one of them. */
+export function findRecording(name: string): Recording | undefined {
+  const file = folders.map((folder) => new URL(`${name}.json`, folder)).find((url) => existsSync(url));
+  return file === undefined ? undefined : JSON.parse(readFileSync(file, "utf8"));
+}
+
+const placeholder = /\{\{([a-zA-Z]+)(?::(\d+))?\}\}/g;
+
+const shapes: Record<string, string> = {
+  uid: "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+  rv: "\\d+",
+  time: "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ",
+  microtime: "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z",
+  ip: "\\d+\\.\\d+\\.\\d+\\.\\d+",
+};
+
+/** Values of the placeholders of one scenario, learned from answers and put into later requests. */
+export class Bindings {
+  readonly #values = new Map<string, string>();
+
+  /** The text with every known placeholder replaced; one that no answer has shown yet gets a made-up value. */
+  fill(text: string): string {
+    return text.replace(placeholder, (whole, kind: string) => this.#values.get(whole) ?? invented(kind));
+  }
+
+  /** Compares, and learns placeholders that appear for the first time. Returns what differs, with paths. */
+  differences(expected: unknown, actual: unknown, path = ""): string[] {
+    if (typeof expected === "string") return this.#textDiffers(expected, actual, path);
+    if (Array.isArray(expected)) return this.#listDiffers(expected, actual, path);
+    if (typeof expected === "object" && expected !== null) {
+      return this.#objectDiffers(expected as Record<string, unknown>, actual, path);
+    }
+    return Object.is(expected, actual) ? [] : [`${path}: want ${show(expected)}, got ${show(actual)}`];
+  }
+
+  #textDiffers(expected: string, actual: unknown, path: string): string[] {
+    if (expected === actual) return [];
+    const wrong = [`${path}: want ${show(this.fill(expected))}, got ${show(actual)}`];
+    if (typeof actual !== "string") return wrong;
+    const names: string[] = [];
+    let pattern = "";
+    let end = 0;
+    for (const match of expected.matchAll(placeholder)) {
+      const [whole, kind = ""] = match;
+      pattern += quoted(expected.slice(end, match.index));
+      end = match.index + whole.length;
+      // Seconds pass differently here than in the recording.
+      const known = kind.endsWith("time") ? undefined : this.#values.get(whole);
+      pattern += `(${known === undefined ? (shapes[kind] ?? ".+?") : quoted(known)})`;
+      names.push(whole);
+    }
+    const match = new RegExp(`^${pattern}${quoted(expected.slice(end))}$`, "s").exec(actual);
+    if (match === null) return wrong;
+    for (const [index, name] of names.entries()) {
+      const value = match[index + 1];
+      if (value !== undefined) this.#values.set(name, value);
+    }
+    return [];
+  }
+
+  #listDiffers(expected: readonly unknown[], actual: unknown, path: string): string[] {
+    if (!Array.isArray(actual)) return [`${path}: want a list, got ${show(actual)}`];
+    const length =
+      expected.length === actual.length ? [] : [`${path}: want ${expected.length} items, got ${actual.length}`];
+    return [
+      ...length,
+      ...expected.flatMap((item, index) => this.differences(item, actual[index], `${path}[${index}]`)),
+    ];
+  }
+
+  #objectDiffers(expected: Record<string, unknown>, actual: unknown, path: string): string[] {
+    if (typeof actual !== "object" || actual === null || Array.isArray(actual)) {
+      return [`${path}: want an object, got ${show(actual)}`];
+    }
+    const got = actual as Record<string, unknown>;
+    if (expected["omitted"] === true) return this.differences(expected["kind"], got["kind"], `${path}.kind`);
+    const differing: string[] = [];
+    for (const [key, value] of Object.entries(expected)) {
+      if (key === "itemNames") differing.push(...this.differences(value, namesOf(got), `${path}.itemNames`));
+      else if (key === "items" && typeof value === "number") {
+        differing.push(...this.differences(value, (got["items"] as unknown[]).length, `${path}.items`));
+      } else differing.push(...this.differences(value, got[key], `${path}.${key}`));
+    }
+    for (const key of Object.keys(got)) {
+      if (key in expected || (key === "items" && "itemNames" in expected)) continue;
+      differing.push(`${path}.${key}: want nothing, got ${show(got[key])}`);
+    }
+    return differing;
+  }
+}
+
+function namesOf(list: Record<string, unknown>): unknown[] {
+  const items = (list["items"] ?? []) as { metadata?: { name?: string } }[];
+  return items.map((item) => item.metadata?.name);
+}
+
+function invented(kind: string): string {
+  return kind === "uid" ? "11111111-2222-4333-8444-555555555555" : "1";
+}
+
+function quoted(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+}
