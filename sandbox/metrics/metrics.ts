@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Client } from "../apiserver/types.ts";
+import type { Locate } from "../network/directory.ts";
 import { listen } from "../network/entryPoint.ts";
 import { pipe } from "../network/pipe.ts";
 import { printExposition, type Sample } from "./exposition.ts";
@@ -20,6 +21,7 @@ export interface MetricsOptions {
   /** Between two scrapes. Default: 1000. */
   readonly intervalMs?: number;
   readonly port?: number;
+  readonly locate?: Locate;
 }
 
 /** The cluster's metrics, behind the HTTP API of Prometheus. */
@@ -37,7 +39,11 @@ const PAGE = "/sandbox/metrics";
 /** Scrapes pods and exporters, with the program `prometheus` where it is found and with the embedded store otherwise. */
 export async function startMetrics(options: MetricsOptions): Promise<Metrics> {
   const { log, intervalMs = 1000 } = options;
-  const collector = createCollector(options.client, options.targets);
+  const collector = createCollector(
+    options.client,
+    options.targets,
+    options.locate ?? ((host, port) => ({ host, port })),
+  );
   const store = createSampleStore();
   const answerEmbedded = handleQueries(store, Date.now);
   const gatherPage = async (response: ServerResponse): Promise<void> => {

@@ -1,5 +1,6 @@
 import { Agent, request } from "undici";
 import type { Client, KubeObject } from "../apiserver/types.ts";
+import type { Locate } from "../network/directory.ts";
 import { type Labels, parseExposition, type Sample } from "./exposition.ts";
 
 /** A page with metrics, and the labels that all of its series get. */
@@ -25,7 +26,7 @@ const TIMEOUT_MS = 800;
 const LARGEST_PAGE = 8 * 1024 * 1024;
 
 /** Scrapes the running pods and the network's own exporters. */
-export function createCollector(client: Client, others: () => readonly Target[]): Collector {
+export function createCollector(client: Client, others: () => readonly Target[], locate: Locate): Collector {
   const pods = new Map<string, KubeObject>();
   const agent = new Agent({ connections: 4, keepAliveTimeout: 4000 });
   const unwatch = client.watch("pods", ({ type, object }) => {
@@ -44,7 +45,8 @@ export function createCollector(client: Client, others: () => readonly Target[])
     }
   };
   return {
-    collect: () => Promise.all([...[...pods.values()].flatMap(podTarget), ...others()].map(scrape)),
+    collect: () =>
+      Promise.all([...[...pods.values()].flatMap((pod) => podTarget(pod, locate)), ...others()].map(scrape)),
     stop: async () => {
       unwatch();
       await agent.destroy();
@@ -77,7 +79,7 @@ function relabel(sample: Sample, target: Labels): Sample {
  * Where a pod's metrics are: by its prometheus.io annotations, else on its first port. `prometheus.io/scrape: "false"` keeps
  * it out, as does having no port.
  */
-export function podTarget(pod: KubeObject): Target[] {
+export function podTarget(pod: KubeObject, locate: Locate): Target[] {
   const annotations = pod.metadata.annotations ?? {};
   const { podIP, phase } = (pod["status"] ?? {}) as { podIP?: string; phase?: string };
   const port = annotations["prometheus.io/port"] ?? firstPort(pod);
@@ -85,11 +87,12 @@ export function podTarget(pod: KubeObject): Target[] {
   const labels: Record<string, string> = {};
   for (const [name, value] of Object.entries(pod.metadata.labels ?? {}))
     labels[name.replaceAll(/[^a-zA-Z0-9_]/g, "_")] = value;
+  const { host, port: realPort } = locate(podIP, Number(port));
   const namespace = pod.metadata.namespace ?? "";
   const name = pod.metadata.name ?? "";
   return [
     {
-      url: `http://${podIP}:${port}${annotations["prometheus.io/path"] ?? "/metrics"}`,
+      url: `http://${host}:${realPort}${annotations["prometheus.io/path"] ?? "/metrics"}`,
       labels: {
         ...labels,
         job: "kubernetes-pods",

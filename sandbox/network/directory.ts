@@ -49,8 +49,11 @@ interface ServicePort {
   port: number;
 }
 
+/** Where a pod's port is really listened on; the address itself where pods have addresses of their own. */
+export type Locate = (address: string, port: number) => { readonly host: string; readonly port: number };
+
 /** Watches Services, EndpointSlices and Pods. */
-export function watchDirectory(client: Client): Directory {
+export function watchDirectory(client: Client, locate: Locate): Directory {
   const services = new Map<string, KubeObject>();
   const slices = new Map<string, Slice>();
   const slicesOf = new Map<string, Set<string>>();
@@ -99,7 +102,8 @@ export function watchDirectory(client: Client): Directory {
       if (slice === undefined || typeof slicePort?.port !== "number") continue;
       for (const endpoint of (slice["endpoints"] ?? []) as SliceEndpoint[]) {
         const pod = pods.get(`${namespace}/${endpoint.targetRef?.name}`);
-        if (isReady(endpoint, pod)) found.push(describe(endpoint, slicePort.port, namespace, pod));
+        if (isReady(endpoint, pod))
+          found.push(describe(endpoint, locate(endpoint.addresses?.[0] ?? "", slicePort.port), namespace, pod));
       }
     }
     return found;
@@ -132,8 +136,12 @@ function isReady(endpoint: SliceEndpoint, pod: KubeObject | undefined): boolean 
   return pod?.metadata.deletionTimestamp === undefined;
 }
 
-function describe(endpoint: SliceEndpoint, port: number, namespace: string, pod: KubeObject | undefined): Endpoint {
-  const host = endpoint.addresses?.[0] ?? "";
+function describe(
+  endpoint: SliceEndpoint,
+  { host, port }: ReturnType<Locate>,
+  namespace: string,
+  pod: KubeObject | undefined,
+): Endpoint {
   const labels = pod?.metadata.labels ?? {};
   return {
     host,

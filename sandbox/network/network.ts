@@ -1,5 +1,5 @@
 import type { Client } from "../apiserver/types.ts";
-import { watchDirectory } from "./directory.ts";
+import { type Locate, watchDirectory } from "./directory.ts";
 import { listen } from "./entryPoint.ts";
 import { answer, createForwarder } from "./forward.ts";
 import { startForwardProxy } from "./forwardProxy.ts";
@@ -12,6 +12,7 @@ export interface NetworkOptions {
   readonly client: Client;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
   readonly clock?: () => Date;
+  readonly locate?: Locate;
 }
 
 /** A page with metrics in the Prometheus text format, and the labels its series get. */
@@ -41,7 +42,7 @@ export interface Network {
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const { client, log } = options;
   const aliases = new Map<string, Address>();
-  const directory = watchDirectory(client);
+  const directory = watchDirectory(client, options.locate ?? ((host, port) => ({ host, port })));
   const forwarder = createForwarder(directory);
   const istio = createIstioTelemetry();
   const traefikTelemetry = createTraefikTelemetry();

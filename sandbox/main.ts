@@ -1,0 +1,131 @@
+import { parseArgs } from "node:util";
+import { type Sandbox, type SandboxOptions, startSandbox } from "./start.ts";
+
+const HELP = `weir sandbox: a Kubernetes cluster in one process
+
+usage: weir sandbox [options]
+
+  --port PORT          port of the API server (default: any free one)
+  --kubeconfig FILE    where to write the kubeconfig (default: a temporary file)
+  --no-prometheus      answer metrics queries from the embedded store, even when the program prometheus is installed
+  --json               print one line of JSON with the addresses instead of text
+  --verbose            log to stderr, as JSON lines
+  --help               this text
+
+It runs until SIGINT or SIGTERM and leaves nothing behind.
+`;
+
+interface Flags {
+  readonly options: SandboxOptions;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+/** Runs a cluster until a signal comes. Resolves with the exit code. */
+export async function main(args: string[]): Promise<number> {
+  let flags: Flags;
+  try {
+    flags = readFlags(args, process.env["PATH"] ?? "");
+  } catch (error) {
+    return fail(`${messageOf(error)} (see weir sandbox --help)`);
+  }
+  if (flags.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const signal = untilSignal();
+  let sandbox: Sandbox;
+  try {
+    sandbox = await startSandbox(flags.options);
+  } catch (error) {
+    return fail(explain(error, flags.options));
+  }
+  await announce(sandbox, flags.json);
+  await signal;
+  await sandbox.stop();
+  return 0;
+}
+
+function readFlags(args: string[], searchPath: string): Flags {
+  const { values } = parseArgs({
+    args,
+    options: {
+      port: { type: "string" },
+      kubeconfig: { type: "string" },
+      "no-prometheus": { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      verbose: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const port = values.port === undefined ? undefined : Number(values.port);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`);
+  }
+  const options: SandboxOptions = {
+    ...(port === undefined ? {} : { port }),
+    ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
+    ...(values["no-prometheus"] ? {} : { searchPath }),
+    ...(values.verbose ? { log: (line) => process.stderr.write(`${JSON.stringify(line)}\n`) } : {}),
+  };
+  return { options, json: values.json, help: values.help };
+}
+
+async function announce(sandbox: Sandbox, json: boolean): Promise<void> {
+  const { apiServer, network, metrics, kubeconfigPath } = sandbox;
+  const traefik = network.gateways().find((gateway) => gateway.name === "traefik");
+  if (json) {
+    const line = {
+      kubeconfig: kubeconfigPath,
+      apiServer: apiServer.url,
+      proxy: network.proxyUrl,
+      gateways: network.gateways(),
+      metrics: metrics.url,
+    };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+    return;
+  }
+  process.stdout.write(`The sandbox is up. Ctrl-C ends it.
+
+  kubeconfig   ${kubeconfigPath}
+  API server   ${apiServer.url}
+  metrics      ${metrics.url} (${await metrics.backend})
+  Traefik      ${traefik?.url ?? "-"}
+  cluster DNS  http_proxy=${network.proxyUrl}, for http://service.namespace:port/
+
+  export KUBECONFIG=${kubeconfigPath}
+  kubectl get nodes
+
+A Gateway of class istio gets a port of its own:
+  kubectl get svc -A -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.loadBalancer.ingress[0].ports[0].port}{"\\n"}{end}'
+`);
+}
+
+/** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once, as people expect of Ctrl-C. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const first = (): void => {
+      resolve();
+      for (const name of ["SIGINT", "SIGTERM"] as const) process.removeListener(name, first);
+    };
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, first);
+  });
+}
+
+function explain(error: unknown, options: SandboxOptions): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === "EADDRINUSE")
+    return `port ${options.port} is in use: choose another with --port, or leave it out for a free one`;
+  if (code === "EACCES" && options.port !== undefined)
+    return `port ${options.port} may not be opened: choose one above 1023`;
+  return messageOf(error);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fail(message: string): number {
+  process.stderr.write(`weir sandbox: ${message}\n`);
+  return 1;
+}

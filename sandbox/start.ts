@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startApiServer } from "./apiserver/server.ts";
+import type { ApiServer, Client, LogLine, UserInfo } from "./apiserver/types.ts";
+import { startControllers } from "./controllers/start.ts";
+import { type Metrics, startMetrics } from "./metrics/metrics.ts";
+import { type Network, startNetwork } from "./network/network.ts";
+import { startNode } from "./node/kubelet.ts";
+import { createPodNetwork } from "./node/podNetwork.ts";
+
+export interface SandboxOptions {
+  /** Of the API server. Default: any free one. */
+  readonly port?: number;
+  /** Where the administrator's kubeconfig goes. Default: into the sandbox's folder. */
+  readonly kubeconfig?: string;
+  /** Folders to look for the program `prometheus` in, in the form of `PATH`. Absent: the embedded store answers. */
+  readonly searchPath?: string;
+  /** Between two scrapes. Default: 1000. */
+  readonly scrapeIntervalMs?: number;
+  readonly log?: (line: LogLine) => void;
+}
+
+/** A running cluster. */
+export interface Sandbox {
+  readonly apiServer: ApiServer;
+  readonly network: Network;
+  readonly metrics: Metrics;
+  readonly kubeconfigPath: string;
+  /** A folder of its own under the system's temporary one; removed at the end. */
+  readonly folder: string;
+  /** Ends everything that was started, in reverse, and removes what was written. */
+  stop(): Promise<void>;
+}
+
+type Step = () => Promise<unknown> | unknown;
+
+/** Starts a cluster of one node. What was started before a failure is stopped again. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const undo: Step[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return { ...(await assemble(options, undo)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<Sandbox, "stop">> {
+  const write = options.log ?? (() => undefined);
+  const log = (message: string, fields: Record<string, unknown> = {}): void =>
+    write({ level: "info", message, ...fields });
+  const kubeconfigPath = options.kubeconfig;
+  if (kubeconfigPath !== undefined) refuseForeignFile(kubeconfigPath);
+
+  const apiServer = await startApiServer({ log: write, ...(options.port === undefined ? {} : { port: options.port }) });
+  undo.push(() => apiServer.stop());
+  const folder = await mkdtemp(join(tmpdir(), "weir-sandbox-"));
+  undo.push(() => rm(folder, { recursive: true, force: true }));
+  const client = (username: string): Client => apiServer.as(componentUser(username));
+
+  const pods = createPodNetwork();
+  undo.push(() => pods.close());
+  const locate = pods.locate.bind(pods);
+  const network = await startNetwork({ client: client("system:serviceaccount:istio-system:istiod"), log, locate });
+  undo.push(() => network.stop());
+  const metrics = await startMetrics({
+    client: client("system:serviceaccount:istio-system:prometheus"),
+    targets: () => network.scrapeTargets(),
+    log,
+    locate,
+    folder: join(folder, "prometheus"),
+    ...(options.searchPath === undefined ? {} : { searchPath: options.searchPath }),
+    ...(options.scrapeIntervalMs === undefined ? {} : { intervalMs: options.scrapeIntervalMs }),
+  });
+  undo.push(() => metrics.stop());
+  nameProcesses(network, apiServer, metrics);
+
+  const controllers = startControllers({ client, log });
+  undo.push(() => controllers.stop());
+  const node = startNode({ client: client("system:node:sandbox"), name: "sandbox", network: pods, log });
+  undo.push(() => node.stop());
+  await node.registered;
+  apiServer.podLog = (...request) => node.podLog(...request);
+
+  const written = kubeconfigPath ?? join(folder, "kubeconfig");
+  await writeFile(written, apiServer.kubeconfig("admin"), { mode: 0o600 });
+  undo.push(() => rm(written, { force: true }));
+  return { apiServer, network, metrics, kubeconfigPath: written, folder };
+}
+
+/** Names in the cluster for what runs outside of pods. */
+function nameProcesses(network: Network, apiServer: ApiServer, metrics: Metrics): void {
+  apiServer.resolveService = network.resolve;
+  network.alias("default", "kubernetes", 443, { host: "127.0.0.1", port: Number(new URL(apiServer.url).port) });
+  for (const [namespace, service] of [
+    ["istio-system", "prometheus"],
+    ["traefik", "flagger-prometheus"],
+  ] as const) {
+    network.alias(namespace, service, 9090, { host: "127.0.0.1", port: metrics.port });
+  }
+}
+
+/** Components may do anything; they differ in name so that their requests can be told apart. */
+function componentUser(username: string): UserInfo {
+  return { username, groups: ["system:masters", "system:authenticated"] };
+}
+
+/** A kubeconfig that someone else wrote holds their way into other clusters: never overwrite it. */
+function refuseForeignFile(path: string): void {
+  if (existsSync(path) && !readFileSync(path, "utf8").includes("weir-sandbox")) {
+    throw new Error(`${path} exists and was not written by a sandbox: name a new file with --kubeconfig`);
+  }
+}
