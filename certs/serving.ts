@@ -30,7 +30,7 @@ export interface Renewal {
   readonly now: () => Date;
   obtain(now: Date): Promise<Serving>;
   /** Told of each new certificate: swap it in. */
-  renewed(serving: Serving): void;
+  renewed(serving: Serving): void | Promise<void>;
   failed(error: unknown): void;
 }
 
@@ -49,7 +49,7 @@ export function keepRenewed(first: Serving, renewal: Renewal, signal: AbortSigna
     busy = true;
     try {
       current = await renewal.obtain(now);
-      renewal.renewed(current);
+      await renewal.renewed(current);
     } catch (error) {
       renewal.failed(error);
     } finally {

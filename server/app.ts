@@ -1,0 +1,126 @@
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
+import { messageOf } from "../api/index.ts";
+import type { AdmissionRequest, Index, Mutator, Outcome } from "../mutators/types.ts";
+import { HttpError, readJson } from "./body.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { prove } from "./proof.ts";
+import { readReview, writeReview } from "./review.ts";
+
+export interface AppOptions {
+  readonly routes: ReadonlyMap<string, Mutator>;
+  /** Undefined until the caches are complete: nothing can be answered from half a view. */
+  index(): Index | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Reviews that may be answered at the same time; more are sent away. */
+  readonly mostInFlight: number;
+  /** True while the process goes down: every answer then asks the caller to connect anew, elsewhere. */
+  draining(): boolean;
+}
+
+/** The HTTP side of admission. Every answer is JSON, errors too; what went wrong inside is logged and not told. */
+export function createApp(options: AppOptions): express.Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("etag", false);
+  app.use((_request, response, next) => {
+    if (options.draining()) {
+      response.setHeader("Connection", "close");
+    }
+    next();
+  });
+  const admit = gate(options);
+  for (const [path, mutator] of options.routes) {
+    app.post(path, admit, (request, response) => review(options, path, mutator, request, response));
+    app.all(path, () => {
+      throw new HttpError(405, "use POST");
+    });
+  }
+  app.use(() => {
+    throw new HttpError(404, "there is nothing here");
+  });
+  app.use(answerError(options));
+  return app;
+}
+
+/** Counts what is in flight and sheds what is too much, before a body is read: one thread answers all. */
+function gate({ mostInFlight, metrics }: AppOptions): RequestHandler {
+  let inFlight = 0;
+  return (_request, response, next) => {
+    if (inFlight >= mostInFlight) {
+      response.setHeader("Retry-After", "1");
+      throw new HttpError(503, "too many reviews at once: try again");
+    }
+    inFlight += 1;
+    metrics.inFlight(inFlight);
+    response.once("close", () => {
+      inFlight -= 1;
+      metrics.inFlight(inFlight);
+    });
+    next();
+  };
+}
+
+async function review(
+  { index, metrics }: AppOptions,
+  path: string,
+  mutator: Mutator,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const started = performance.now();
+  const known = index();
+  if (known === undefined) {
+    throw new HttpError(503, "the cache of canaries is not complete yet: try again");
+  }
+  const read = readReview(await readJson(request));
+  if ("unreadable" in read) {
+    throw new HttpError(400, read.unreadable);
+  }
+  const outcome = decide(mutator, read, known);
+  send(response, 200, writeReview(read, outcome));
+  const seconds = (performance.now() - started) / 1000;
+  metrics.reviewed({ path, operation: read.operation, outcome: outcome.kind, why: outcome.why, seconds });
+}
+
+function decide(mutator: Mutator, request: AdmissionRequest, index: Index): Outcome {
+  const outcome = mutator(request, index);
+  if (outcome.kind === "patched") {
+    prove(request.object, outcome.patch);
+  }
+  return outcome;
+}
+
+/** A mistake of ours is HTTP 500, so that the failure policy decides; `allowed: false` would refuse the user's write for it. */
+function answerError({ log, metrics, routes }: AppOptions): ErrorRequestHandler {
+  return (error, request, response, _next) => {
+    const status = error instanceof HttpError ? error.status : 500;
+    const path = routes.has(request.path) ? request.path : "other";
+    metrics.failed(path, status);
+    // The caller hung up while sending: nobody is left to answer, and nothing is wrong with us.
+    if (request.destroyed && !request.complete) {
+      return;
+    }
+    if (status === 500) {
+      log.error("review failed", { path, error: messageOf(error) });
+    }
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    // An unread body would be taken for the next request on this connection.
+    if (!request.complete) {
+      response.setHeader("Connection", "close");
+    }
+    send(response, status, { error: status === 500 ? "internal error" : error.message });
+  };
+}
+
+function send(response: Response, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.statusCode = status;
+  response.setHeader("Content-Type", "application/json");
+  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.end(text);
+}

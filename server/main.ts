@@ -1,0 +1,55 @@
+import process from "node:process";
+import { messageOf } from "../api/index.ts";
+import { createApi } from "../controller/kube/api.ts";
+import { loadKubeConfig } from "../controller/kube/config.ts";
+import { createTransport } from "../controller/kube/transport.ts";
+import { startCanaryCache } from "./canaryCache.ts";
+import { createLog, type Log } from "./log.ts";
+import { help, type Options, readOptions } from "./options.ts";
+import { runWebhook, type StopSignals } from "./webhook.ts";
+
+/** `weir server`: runs until SIGTERM or SIGINT, and resolves with the exit code. Never throws. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = readOptions(args);
+    if (options === undefined) {
+      process.stdout.write(help);
+      return 0;
+    }
+    await serve(options, createLog(options.logLevel, process.stdout));
+    return 0;
+  } catch (error) {
+    process.stderr.write(`weir server: ${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
+async function serve(options: Options, log: Log): Promise<void> {
+  const signals = stopSignals();
+  const path = options.kubeconfig === undefined ? {} : { path: options.kubeconfig };
+  const cluster = await loadKubeConfig({ ...path, env: process.env });
+  const transport = createTransport(cluster, { userAgent: "weir-server/0.1.0" });
+  const cache = startCanaryCache({
+    transport,
+    provider: options.provider,
+    controllerUsers: options.controllerUsers,
+    log,
+  });
+  try {
+    await runWebhook({ options, log, signals, cache, api: createApi(transport) });
+  } finally {
+    await cache.stop();
+    await transport.close();
+    log.info("stopped");
+  }
+}
+
+/** The second signal means hurry: a terminal sends SIGINT again. */
+function stopSignals(): StopSignals {
+  const stop = new AbortController();
+  const hurry = new AbortController();
+  const onSignal = () => (stop.signal.aborted ? hurry : stop).abort();
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  return { stop: stop.signal, hurry: hurry.signal };
+}

@@ -1,0 +1,107 @@
+import { parseArgs } from "node:util";
+import { messageOf, WeirError } from "../api/index.ts";
+import { isLogLevel, type LogLevel } from "./log.ts";
+
+/** The flags of `weir server`, checked. */
+export interface Options {
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly host: string;
+  readonly kubeconfig: string | undefined;
+  readonly selfSigned: boolean;
+  readonly publishUrl: string | undefined;
+  readonly namespace: string;
+  readonly controllerUsers: readonly string[];
+  readonly provider: string;
+  readonly drainSeconds: number;
+  readonly logLevel: LogLevel;
+}
+
+export const help = `usage: weir server [flags]
+
+The admission webhook: answers the API server about writes to Deployments, Canaries, MetricTemplates and AlertProviders.
+
+  --port N              HTTPS port of the webhook (default 10250; 0 takes a free one)
+  --metrics-port N      HTTP port of /healthz, /readyz and /metrics (default 8080; 0 takes a free one)
+  --host ADDRESS        address to listen on (default 127.0.0.1)
+  --kubeconfig FILE     how to reach the cluster (default $KUBECONFIG, the pod's service account, or ~/.kube/config)
+  --namespace NAME      namespace of Weir's Service and Secret (default weir-system)
+  --self-signed         make the authority in memory at every start, in place of the Secret weir-server-tls
+  --publish-url URL     make the API server call this URL: for a server outside the cluster; implies --self-signed
+  --controller-user U   user of weir controller, whose writes pass untouched; may be repeated
+                        (default system:serviceaccount:NAMESPACE:weir-controller)
+  --mesh-provider P     provider of Canaries that name none (default kubernetes)
+  --drain-seconds N     how long to keep answering after SIGTERM (default 8)
+  --log-level LEVEL     debug, info, warn or error (default info)
+  --help                print this
+`;
+
+/** Parses the flags; undefined when help is asked for. Throws a WeirError that says what is wrong. */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const values = parsed(args);
+  if (values.help === true) {
+    return undefined;
+  }
+  const namespace = values.namespace ?? "weir-system";
+  const level = values["log-level"] ?? "info";
+  if (!isLogLevel(level)) {
+    throw invalid(`--log-level ${level}: use debug, info, warn or error`);
+  }
+  const publishUrl = values["publish-url"];
+  return {
+    port: whole("--port", values.port ?? "10250", 65535),
+    metricsPort: whole("--metrics-port", values["metrics-port"] ?? "8080", 65535),
+    host: values.host ?? "127.0.0.1",
+    kubeconfig: values.kubeconfig,
+    selfSigned: values["self-signed"] === true || publishUrl !== undefined,
+    publishUrl: publishUrl === undefined ? undefined : httpsUrl(publishUrl),
+    namespace,
+    controllerUsers: values["controller-user"] ?? [`system:serviceaccount:${namespace}:weir-controller`],
+    provider: values["mesh-provider"] ?? "kubernetes",
+    drainSeconds: whole("--drain-seconds", values["drain-seconds"] ?? "8", 600),
+    logLevel: level,
+  };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: { type: "string" },
+        "metrics-port": { type: "string" },
+        host: { type: "string" },
+        kubeconfig: { type: "string" },
+        "self-signed": { type: "boolean" },
+        "publish-url": { type: "string" },
+        namespace: { type: "string" },
+        "controller-user": { type: "string", multiple: true },
+        "mesh-provider": { type: "string" },
+        "drain-seconds": { type: "string" },
+        "log-level": { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw invalid(messageOf(error));
+  }
+}
+
+function whole(flag: string, text: string, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > most) {
+    throw invalid(`${flag} ${text}: give a whole number from 0 to ${most}`);
+  }
+  return value;
+}
+
+function httpsUrl(text: string): string {
+  if (!URL.canParse(text) || new URL(text).protocol !== "https:") {
+    throw invalid(`--publish-url ${text}: the API server calls webhooks by https:// only`);
+  }
+  return text.replace(/\/+$/, "");
+}
+
+function invalid(message: string): WeirError {
+  return new WeirError("config.invalid", "terminal", message);
+}

@@ -1,0 +1,18 @@
+import { validateAlertProvider } from "../mutators/alertProvider.ts";
+import { mutateCanary, validateCanary } from "../mutators/canary.ts";
+import { mutateDeployment } from "../mutators/deployment.ts";
+import { validateMetricTemplate } from "../mutators/metricTemplate.ts";
+import { mutateScale } from "../mutators/scale.ts";
+import type { Mutator } from "../mutators/types.ts";
+
+/** One path per purpose. A test holds them against what the webhook configurations call. */
+export const routes: ReadonlyMap<string, Mutator> = new Map([
+  ["/mutate/deployments", mutateDeployment],
+  ["/mutate/scale", mutateScale],
+  ["/mutate/canaries", mutateCanary],
+  ["/mutate/metrictemplates", validateMetricTemplate],
+  ["/mutate/alertproviders", validateAlertProvider],
+  ["/validate/canaries", validateCanary],
+  ["/validate/metrictemplates", validateMetricTemplate],
+  ["/validate/alertproviders", validateAlertProvider],
+]);
