@@ -3,6 +3,7 @@
  * fields take the order of the type, and a value of the wrong type is an error.
  */
 import type { TypeSchema } from "../types.ts";
+import { canonicalQuantity } from "./quantity.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -25,6 +26,7 @@ function decodeStruct(object: Fields, schema: TypeSchema, path: string, unknown:
     } else if (object[key] === null) {
       if (type.nullable !== true) delete object[key];
     } else {
+      if (type.goType === "Quantity") object[key] = canonicalQuantity(object[key]);
       decodeValue(object[key], type, at, unknown);
       if (type.omitZero === true && isZero(object[key])) delete object[key];
     }
@@ -42,6 +44,7 @@ function decodeValue(value: unknown, schema: TypeSchema, path: string, unknown: 
   } else if (isObject(value) && schema.values !== undefined) {
     for (const [key, item] of Object.entries(value)) {
       if (item === null && schema.values.type === "string") value[key] = "";
+      else if (schema.values.goType === "Quantity") value[key] = canonicalQuantity(item);
       else decodeValue(item, schema.values, `${path}.${key}`, unknown);
     }
   }

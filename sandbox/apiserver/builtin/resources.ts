@@ -2,6 +2,7 @@
 import { keyOf, type Resource } from "../types.ts";
 import { type CatalogEntry, catalog } from "./catalog.ts";
 import { columnsOf } from "./columns.ts";
+import { rulesOf } from "./rules.ts";
 import { schemaOf } from "./schemas/byKind.ts";
 import { strategyOf } from "./strategy.ts";
 
@@ -29,7 +30,7 @@ function resourceOf(entry: CatalogEntry): Resource {
       ...(entry.status ? { status: true } : {}),
       ...(entry.scale === undefined ? {} : { scale: entry.scale }),
     },
-    strategy: strategyOf({ schema: (version) => schemaOf(key, version) }),
+    strategy: strategyOf({ schema: (version) => schemaOf(key, version), ...rulesOf(key) }),
     columns: () => columns,
     custom: false,
   };
