@@ -161,7 +161,7 @@ export async function resolveTemplate(
   const namespace = namespaceOf(canary, ref);
   const template = deps.template(namespace, ref.name);
   if (template === undefined) {
-    return lowered(
+    return problem(
       checkText.templateFailed(ref.name, namespace, `metrictemplates.flagger.app "${ref.name}" not found`),
     );
   }
