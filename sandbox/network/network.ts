@@ -99,7 +99,10 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     proxyUrlFor: (namespace) => `http://${namespace}@127.0.0.1:${proxy.port}`,
     gateways: () => [...gateways.list(), { ...TRAEFIK, name: "traefik", url: `http://127.0.0.1:${traefik.port}` }],
     scrapeTargets: () =>
-      ["istio", "traefik"].map((name) => ({ url: `http://127.0.0.1:${exporter.port}/${name}`, labels: { job: name } })),
+      ["istio", "traefik"].map((job) => ({
+        url: `http://127.0.0.1:${exporter.port}/${job}`,
+        labels: { job, instance: `127.0.0.1:${exporter.port}` },
+      })),
     settled: () => gateways.settled(),
     stop: async () => {
       await gateways.stop();
