@@ -7,6 +7,7 @@ usage: weir sandbox [options]
 
   --port PORT          port of the API server (default: any free one)
   --kubeconfig FILE    where to write the kubeconfig (default: a temporary file)
+  --user NAME          write a kubeconfig for this user too; may be repeated
   --no-prometheus      answer metrics queries from the embedded store, even when the program prometheus is installed
   --json               print one line of JSON with the addresses instead of text
   --verbose            log to stderr, as JSON lines
@@ -52,6 +53,7 @@ function readFlags(args: string[], searchPath: string): Flags {
     options: {
       port: { type: "string" },
       kubeconfig: { type: "string" },
+      user: { type: "string", multiple: true, default: [] },
       "no-prometheus": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
@@ -65,6 +67,7 @@ function readFlags(args: string[], searchPath: string): Flags {
   const options: SandboxOptions = {
     ...(port === undefined ? {} : { port }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
+    users: values.user,
     ...(values["no-prometheus"] ? {} : { searchPath }),
     ...(values.verbose ? { log: (line) => process.stderr.write(`${JSON.stringify(line)}\n`) } : {}),
   };
@@ -77,6 +80,7 @@ async function announce(sandbox: Sandbox, json: boolean): Promise<void> {
   if (json) {
     const line = {
       kubeconfig: kubeconfigPath,
+      users: sandbox.users,
       apiServer: apiServer.url,
       proxy: network.proxyUrl,
       gateways: network.gateways(),

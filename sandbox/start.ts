@@ -15,6 +15,8 @@ export interface SandboxOptions {
   readonly port?: number;
   /** Where the administrator's kubeconfig goes. Default: into the sandbox's folder. */
   readonly kubeconfig?: string;
+  /** Users (service accounts, say) to write a kubeconfig for as well, so that requests are counted by who made them. */
+  readonly users?: readonly string[];
   /** Folders to look for the program `prometheus` in, in the form of `PATH`. Absent: the embedded store answers. */
   readonly searchPath?: string;
   /** Between two scrapes. Default: 1000. */
@@ -28,6 +30,8 @@ export interface Sandbox {
   readonly network: Network;
   readonly metrics: Metrics;
   readonly kubeconfigPath: string;
+  /** Kubeconfigs of `options.users`, by name. */
+  readonly users: Readonly<Record<string, string>>;
   /** A folder of its own under the system's temporary one; removed at the end. */
   readonly folder: string;
   /** Ends everything that was started, in reverse, and removes what was written. */
@@ -90,7 +94,12 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
   const written = kubeconfigPath ?? join(folder, "kubeconfig");
   await writeFile(written, apiServer.kubeconfig("admin"), { mode: 0o600 });
   undo.push(() => rm(written, { force: true }));
-  return { apiServer, network, metrics, kubeconfigPath: written, folder };
+  const users: Record<string, string> = {};
+  for (const [index, user] of (options.users ?? []).entries()) {
+    users[user] = join(folder, `user-${index}.kubeconfig`);
+    await writeFile(users[user], apiServer.kubeconfig(user, ["system:masters", "system:authenticated"]), { mode: 0o600 });
+  }
+  return { apiServer, network, metrics, kubeconfigPath: written, users, folder };
 }
 
 /** Names in the cluster for what runs outside of pods. */
