@@ -93,7 +93,9 @@ export function parseSettings(args: readonly string[]): Settings | "help" | "ver
 }
 
 function readFlags(args: readonly string[]): Record<string, unknown> {
-  const doubled = args.map((arg) => (/^-[a-z][a-z]/.test(arg) ? `-${arg}` : arg)).map((arg) => (booleans.includes(arg) ? `${arg}=true` : arg));
+  const doubled = args
+    .map((arg) => (/^-[a-z][a-z]/.test(arg) ? `-${arg}` : arg))
+    .map((arg) => (booleans.includes(arg) ? `${arg}=true` : arg));
   const accepted = Object.fromEntries(ignored.map((name) => [name, { type: "string" } as const]));
   try {
     return parseArgs({ args: doubled, options: { ...accepted, ...options }, strict: true, allowPositionals: false })
