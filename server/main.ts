@@ -9,14 +9,14 @@ import { help, type Options, readOptions } from "./options.ts";
 import { runWebhook, type StopSignals } from "./webhook.ts";
 
 /** `weir server`: runs until SIGTERM or SIGINT, and resolves with the exit code. Never throws. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], version = "0.0.0"): Promise<number> {
   try {
     const options = readOptions(args);
     if (options === undefined) {
       process.stdout.write(help);
       return 0;
     }
-    await serve(options, createLog(options.logLevel, process.stdout));
+    await serve(options, createLog(options.logLevel, process.stdout), version);
     return 0;
   } catch (error) {
     process.stderr.write(`weir server: ${messageOf(error)}\n`);
@@ -24,11 +24,11 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function serve(options: Options, log: Log): Promise<void> {
+async function serve(options: Options, log: Log, version: string): Promise<void> {
   const signals = stopSignals();
   const path = options.kubeconfig === undefined ? {} : { path: options.kubeconfig };
   const cluster = await loadKubeConfig({ ...path, env: process.env });
-  const transport = createTransport(cluster, { userAgent: "weir-server/0.1.0" });
+  const transport = createTransport(cluster, { userAgent: `weir-server/${version}` });
   const cache = startCanaryCache({
     transport,
     provider: options.provider,
