@@ -6,7 +6,7 @@ export function deploymentReadiness(deployment: RawObject, options: ReadinessOpt
   const status = fieldsOf(deployment["status"]);
   const generation = deployment.metadata.generation ?? 0;
   if (generation > (numberOf(status["observedGeneration"]) ?? 0)) {
-    return waiting("observed deployment generation less than desired generation");
+    return { ...waiting("observed deployment generation less than desired generation"), settling: true };
   }
   if (condition(status, "Progressing")?.["reason"] === "ProgressDeadlineExceeded") {
     return { ready: false, why: `deployment "${options.name}" exceeded its progress deadline`, retriable: false };
