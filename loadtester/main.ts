@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createLoadtester, type Loadtester } from "./app.ts";
 import { type Flags, parseFlags, USAGE } from "./flags.ts";
 import { createLog, type Log } from "./log.ts";
@@ -23,7 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`weir loadtester: ${problem}\n`);
     return 1;
   }
-  log("info", "load tester listens", { port: flags.port });
+  log("info", "load tester listens", { port: (server.address() as AddressInfo).port });
   const signal = await stopSignal();
   await shutDown(server, loadtester, log, signal);
   return 0;
