@@ -7,7 +7,7 @@ export interface Sample {
 }
 
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
-const LABEL = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?/y;
+const LABEL = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?\s*/y;
 
 /** Reads a page in the Prometheus text format. Comments are skipped; a line that isn't one throws, as a scrape fails as a whole. */
 export function parseExposition(text: string): Sample[] {

@@ -8,7 +8,7 @@ export interface Token {
 
 const PATTERNS: readonly (readonly [Token["kind"] | "blank", RegExp])[] = [
   ["blank", /(?:\s+|#[^\n]*)/y],
-  ["duration", /(?:\d+(?:ms|[smhdwy]))+(?![a-zA-Z0-9_:])/y],
+  ["duration", /(?:\d+(?:ms|[smhdwy]))+(?![a-zA-Z0-9_])/y],
   ["number", /(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![a-zA-Z0-9_:.])/y],
   ["name", /[a-zA-Z_:][a-zA-Z0-9_:]*/y],
   ["string", /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/y],

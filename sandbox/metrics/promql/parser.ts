@@ -277,7 +277,7 @@ class Parser {
     const length = this.#take();
     if (length.kind !== "duration")
       throw this.#error(`unexpected ${JSON.stringify(length.text)} in range, expected a duration such as 1m`, length);
-    if (this.#isSign(":")) throw this.#unsupported("subqueries", start);
+    if (this.#peek().text.startsWith(":")) throw this.#unsupported("subqueries", start);
     this.#expect("]");
     if (expression.kind !== "selector") throw this.#error("ranges only allowed for vector selectors", start);
     return { ...expression, kind: "range", rangeMs: durationMs(length.text) };
