@@ -65,7 +65,7 @@ function managersBefore(input: ApplyInput, live: KubeObject, schema: TypeSchema)
   if (input.live === undefined || managers.size > 0) return managers;
   const { subresource: _subresource, ...rest } = input;
   const manager = "before-first-apply";
-  return ownersAfterUpdate({ ...rest, live: emptyObject(schema), next: live, schema, managers, manager, reset: [] });
+  return ownersAfterUpdate({ ...rest, live: emptyObject(schema), next: live, schema, managers, manager });
 }
 
 interface Laying extends ApplyInput {

@@ -63,8 +63,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object that Go starts from: what is embedded by value is there, and nothing else. */
+/** The object that Go starts from: what a type always writes is there, with its zero value, and nothing else. */
 export function emptyValue(schema: TypeSchema): JsonObject {
-  const fields = Object.entries(schema.fields ?? {}).filter(([, type]) => type.embedded === true);
-  return Object.fromEntries(fields.map(([name, type]) => [name, emptyValue(type)]));
+  const fields = Object.entries(schema.fields ?? {}).map(([name, type]) => [name, zeroValue(type)] as const);
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+}
+
+function zeroValue(type: TypeSchema): unknown {
+  if (type.goType === undefined && type.type !== "array") return undefined;
+  if (type.embedded === true) return emptyValue(type);
+  if (type.nullable === true && type.goType !== undefined) return null;
+  if (type.omitZero !== false) return undefined;
+  if (type.type === "string") return "";
+  return type.type === "array" ? null : 0;
 }

@@ -60,11 +60,12 @@ function toV2(object: KubeObject): void {
     ...(metrics.length === 0 ? {} : { metrics }),
     ...(behavior === undefined ? {} : { behavior }),
   };
-  const { currentCPUUtilizationPercentage: _current, ...counts } = status;
+  const { currentCPUUtilizationPercentage: _current, currentReplicas, ...counts } = status;
   const conditions = take(object, "conditions");
   object["status"] = {
     desiredReplicas: 0,
     ...counts,
+    ...(currentReplicas ? { currentReplicas } : {}),
     currentMetrics: take(object, "currentMetrics") ?? null,
     ...(conditions === undefined ? {} : { conditions }),
   };

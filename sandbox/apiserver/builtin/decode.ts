@@ -24,7 +24,7 @@ function decodeStruct(object: Fields, schema: TypeSchema, path: string, unknown:
       unknown.push(at);
       delete object[key];
     } else if (object[key] === null) {
-      if (type.nullable !== true) delete object[key];
+      if (type.nullable !== true && !isWrittenList(type)) delete object[key];
     } else {
       if (type.goType === "Quantity") object[key] = canonicalQuantity(object[key]);
       decodeValue(object[key], type, at, unknown);
@@ -32,6 +32,11 @@ function decodeStruct(object: Fields, schema: TypeSchema, path: string, unknown:
     }
   }
   sortFields(object, Object.keys(fields));
+}
+
+/** Lists that a type always writes show as null when there is nothing in them. */
+function isWrittenList(type: TypeSchema): boolean {
+  return type.type === "array" && type.omitZero === false;
 }
 
 function decodeValue(value: unknown, schema: TypeSchema, path: string, unknown: string[]): void {
@@ -78,6 +83,8 @@ function problem(value: unknown, schema: TypeSchema, owner: string, path: string
     const where = path === "" ? `Go value of type ${goType}` : `Go struct field ${owner}.${path} of type ${goType}`;
     return `json: cannot unmarshal ${found === "number" && schema.type === "integer" ? `number ${value}` : found} into ${where}`;
   }
+  const malformed = malformation(value, schema.goType);
+  if (malformed !== undefined) return malformed;
   if (Array.isArray(value) && schema.items !== undefined) {
     return first(value, (item) => problem(item, schema.items as TypeSchema, owner, path, goTypeOf(schema.items)));
   }
@@ -93,6 +100,20 @@ function problem(value: unknown, schema: TypeSchema, owner: string, path: string
     const at = path === "" ? key : `${path}.${key}`;
     return field === undefined ? undefined : problem(item, field, schema.goType ?? owner, at, goTypeOf(field));
   });
+}
+
+/** Strings that must be written in a certain way. */
+function malformation(value: unknown, goType: string | undefined): string | undefined {
+  if (typeof value !== "string") return undefined;
+  if (goType === "[]byte") {
+    const bad = /[^A-Za-z0-9+/=\r\n]/.exec(value)?.index ?? (value.length % 4 === 0 ? -1 : value.length);
+    return bad < 0 ? undefined : `illegal base64 data at input byte ${bad}`;
+  }
+  if (goType !== "MicroTime" || value === "") return undefined;
+  const [, rest = value] = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(.*)$/.exec(value) ?? [];
+  if (/^\.\d{6}(Z|[+-]\d\d:\d\d)$/.test(rest)) return undefined;
+  const text = `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05.000000Z07:00"`;
+  return `${text}: cannot parse ${JSON.stringify(rest)} as ".000000"`;
 }
 
 function first<T>(items: readonly T[], judge: (item: T) => string | undefined): string | undefined {

@@ -20,6 +20,7 @@ import {
   defaultService,
   defaultWebhooks,
 } from "./defaults/network.ts";
+import { admitPod } from "./defaults/pod.ts";
 import {
   countTemplate,
   defaultCronJob,
@@ -78,7 +79,9 @@ const core: Readonly<Record<ResourceKey, () => Particulars>> = {
     status: () => ({ phase: "Pending" }),
     generation: spec,
     settle: (object, old) => {
-      if (old === undefined) object["status"].qosClass = qualityOfService(object["spec"]);
+      if (old !== undefined) return;
+      admitPod(object["spec"]);
+      object["status"].qosClass = qualityOfService(object["spec"]);
     },
   }),
   secrets: () => ({ defaults: defaultSecret, validate: secretErrors }),

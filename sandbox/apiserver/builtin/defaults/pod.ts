@@ -20,15 +20,20 @@ export function defaultPodSpec(spec: Json): void {
   for (const volume of each(spec.volumes)) defaultVolume(volume);
 }
 
-/** What pods get beyond their template: service account, tolerations, priority. */
+/** Defaults of pods alone. */
 export function defaultPod(spec: Json): void {
-  fill(spec, { serviceAccountName: "default" });
   defaultPodSpec(spec);
-  fill(spec, { enableServiceLinks: true, priority: 0, preemptionPolicy: "PreemptLowerPriority" });
+  fill(spec, { enableServiceLinks: true });
   for (const container of [...each(spec.initContainers), ...each(spec.containers)]) {
     const { limits } = container.resources;
     if (limits !== undefined) container.resources.requests = { ...limits, ...container.resources.requests };
   }
+}
+
+/** What the API server's own admission adds to a new pod: service account, priority, tolerations. Nobody owns it. */
+export function admitPod(spec: Json): void {
+  fill(spec, { serviceAccountName: "default", priority: 0, preemptionPolicy: "PreemptLowerPriority" });
+  spec.serviceAccount = spec.serviceAccountName;
   tolerate(spec, "node.kubernetes.io/not-ready");
   tolerate(spec, "node.kubernetes.io/unreachable");
 }

@@ -4,6 +4,7 @@ import {
   anything,
   bool,
   boolPointer,
+  bytes,
   int32,
   int32Pointer,
   intOrString,
@@ -11,6 +12,7 @@ import {
   mapList,
   mapOf,
   mergedList,
+  microTime,
   quantity,
   setOf,
   struct,
@@ -106,12 +108,12 @@ export const endpointSlice = kind("EndpointSlice", {
 export const configMap = kind("ConfigMap", {
   immutable: boolPointer,
   data: mapOf(text),
-  binaryData: mapOf(text),
+  binaryData: mapOf(bytes),
 });
 
 export const secret = kind("Secret", {
   immutable: boolPointer,
-  data: mapOf(text),
+  data: mapOf(bytes),
   stringData: mapOf(text),
   type: text,
 });
@@ -195,8 +197,8 @@ export const lease = kind("Lease", {
   spec: struct("LeaseSpec", {
     holderIdentity: textPointer,
     leaseDurationSeconds: int32Pointer,
-    acquireTime: time,
-    renewTime: time,
+    acquireTime: microTime,
+    renewTime: microTime,
     leaseTransitions: int32Pointer,
     strategy: textPointer,
     preferredHolder: textPointer,

@@ -51,7 +51,8 @@ export const objectMeta = struct("ObjectMeta", {
   annotations: mapOf(text),
   ownerReferences: mapList(["uid"], ownerReference),
   finalizers: setOf(text),
-  managedFields: list(managedFieldsEntry, { omitZero: false }),
+  // An empty list clears the record, so it must not get lost on the way.
+  managedFields: { type: "array", items: managedFieldsEntry, list: "atomic", goType: "ManagedFields" },
 });
 
 export const labelSelector = atomic("LabelSelector", {

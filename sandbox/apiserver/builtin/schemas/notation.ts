@@ -18,6 +18,10 @@ export const int64: TypeSchema = { type: "integer", goType: "int64", omitZero: t
 export const int64Pointer: TypeSchema = { type: "integer", goType: "int64" };
 /** Instants, as RFC 3339 strings. */
 export const time: TypeSchema = { type: "string", goType: "Time" };
+/** Instants with microseconds: exactly six digits of them. */
+export const microTime: TypeSchema = { type: "string", goType: "MicroTime" };
+/** Bytes in base64. */
+export const bytes: TypeSchema = { type: "string", goType: "[]byte" };
 /** Numbers with units (`100m`, `1Gi`), or port names and numbers, or percentages: a scalar of either type. */
 export const quantity: TypeSchema = { type: "any", goType: "Quantity" };
 export const intOrString: TypeSchema = { type: "any", goType: "IntOrString" };

@@ -148,7 +148,7 @@ export function autoscalerErrors(object: KubeObject): FieldError[] {
   const { apiVersion = "" } = scaleTargetRef;
   if (apiVersion === "") errors.push(invalid(`${target}.apiVersion`, "", "apiVersion must specify API group"));
   const metrics = each(spec.metrics);
-  metrics.forEach((metric, index) => errors.push(...metricErrors(`spec.metrics[${index}]`, metric)));
+  errors.push(...metrics.flatMap((metric, index) => metricErrors(`spec.metrics[${index}]`, metric)));
   const isFed = metrics.some(({ type }) => type === "Object" || type === "External");
   if (minReplicas === 0 && !isFed) {
     const why = "must specify at least one Object or External metric to support scaling to zero replicas";

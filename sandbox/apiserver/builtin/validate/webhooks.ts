@@ -29,7 +29,7 @@ function webhookErrors(field: string, webhook: Json): FieldError[] {
   } else if (!versions.some((version) => version === "v1" || version === "v1beta1")) {
     errors.push(invalid(`${field}.admissionReviewVersions`, versions, "must include at least one of v1, v1beta1"));
   }
-  each(webhook.rules).forEach((rule, index) => errors.push(...ruleErrors(`${field}.rules[${index}]`, rule)));
+  errors.push(...each(webhook.rules).flatMap((rule, index) => ruleErrors(`${field}.rules[${index}]`, rule)));
   errors.push(...oneOf(`${field}.failurePolicy`, webhook.failurePolicy, ["Fail", "Ignore"]));
   errors.push(...oneOf(`${field}.matchPolicy`, webhook.matchPolicy, ["Equivalent", "Exact"]));
   const effects = ["None", "NoneOnDryRun"];
