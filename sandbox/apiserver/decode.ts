@@ -33,6 +33,10 @@ export function decodeObject(call: Call, body: unknown, validation: Validation, 
   const object = asObject(body, resource);
   checkKind(object, resource, version, name);
   object.metadata = isRecord(object.metadata) ? object.metadata : {};
+  const problem = resource.strategy.decodeProblem?.(object, version);
+  if (problem !== undefined) throw undecodable(resource, version, problem);
+  const misfit = resource.strategy.decodeProblem?.(object, version);
+  if (misfit !== undefined) throw undecodable(resource, version, misfit);
   const unknown = resource.strategy.prune(object, version);
   if (validation !== "Ignore" && unknown.length > 0) {
     const problems = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
