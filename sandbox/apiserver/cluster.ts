@@ -37,7 +37,7 @@ export function inVersion(resource: Resource, object: KubeObject, version: strin
   // Custom objects are read under their present schema, which may be newer than they are.
   if (resource.custom) return resource.strategy.convert?.(object, version) ?? object;
   const apiVersion = apiVersionOf(resource.group, version);
-  if (object.apiVersion === apiVersion) return object;
+  if (object.apiVersion === apiVersion) return resource.strategy.settle?.(object) ?? object;
   const memory = Object.isFrozen(object) ? (converted.get(object) ?? new Map<string, KubeObject>()) : undefined;
   const known = memory?.get(version);
   if (known !== undefined) return known;

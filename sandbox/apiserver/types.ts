@@ -158,6 +158,8 @@ export interface Strategy {
   prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string | undefined): void;
   /** Instead of plain removal: the object as the DELETE leaves it, with finalizers and a mark; undefined when it may go. */
   prepareForDelete?(object: KubeObject, now: Date): KubeObject | undefined;
+  /** A stored object as its kind sees it now: a custom resource may have a newer schema than when it was written. */
+  settle?(object: KubeObject): KubeObject;
   /** Between two served versions; identity (but for apiVersion) when absent. */
   convert?(object: KubeObject, toVersion: string): KubeObject;
   /** Warnings for the writer (deprecated versions, …). */
@@ -201,7 +203,7 @@ export interface Resource {
   /** OpenAPI (v3 schema object) per version, for /openapi; absent for kinds without one. */
   readonly openapi?: (version: string) => Record<string, unknown> | undefined;
   /** Fields that a field selector may name besides name and namespace (`spec.color`). */
-  readonly selectableFields?: (version: string) => readonly string[];
+  readonly selectableFields?: readonly string[];
   /** Warning for every request to a deprecated version. */
   readonly deprecation?: (version: string) => string | undefined;
   /** True for kinds defined by a CustomResourceDefinition. */

@@ -29,11 +29,17 @@ export function resourceOf(definition: Definition): Resource {
     strategy: customStrategy(definition),
     columns: (version) => columns.get(version) ?? columnsOf(undefined),
     openapi: (version) => schemaOf(definition, version) as Record<string, unknown>,
-    selectableFields: (version) =>
-      (byName.get(version)?.selectableFields ?? []).map((field) => field.jsonPath.replace(/^\./, "")),
+    selectableFields: served.flatMap((version) =>
+      (version.selectableFields ?? []).map(({ jsonPath }) => fieldOf(jsonPath)),
+    ),
     deprecation: (version) => deprecationOf(definition, served, byName.get(version)),
     custom: true,
   };
+}
+
+/** `.spec.color` as a field selector names it. */
+function fieldOf(jsonPath: string): string {
+  return jsonPath.replace(/^\./, "");
 }
 
 function subresourcesOf(served: readonly DefinitionVersion[]): Resource["subresources"] {

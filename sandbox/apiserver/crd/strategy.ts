@@ -14,7 +14,7 @@ import { typeSchemaOf } from "./typeSchema.ts";
 export function customStrategy(definition: Definition): Strategy {
   const hasStatus = (version: string) => specOf(definition, version)?.subresources?.status !== undefined;
   const typeSchemas = new Map<string, TypeSchema>();
-  const settled = new WeakMap<KubeObject, KubeObject>();
+  const settled = settler(definition);
   return {
     schema: (version) => {
       const known = typeSchemas.get(version) ?? typeSchemaOf(schemaOf(definition, version));
@@ -38,12 +38,21 @@ export function customStrategy(definition: Definition): Strategy {
     },
     prepareForUpdate: (object, old, subresource) =>
       prepareUpdate(object, old, subresource, hasStatus(versionOf(object))),
-    convert: (object, toVersion) => {
-      const isStored = Object.isFrozen(object) && versionOf(object) === storageVersionOf(definition);
-      const base = isStored ? (settled.get(object) ?? settle(definition, object)) : object;
-      if (isStored) settled.set(object, base);
-      return convert(definition, base, toVersion);
-    },
+    settle: settled,
+    convert: (object, toVersion) => convert(definition, settled(object), toVersion),
+  };
+}
+
+/** Reads stored objects under this definition. The answers are remembered: the objects of the store never change. */
+function settler(definition: Definition): (object: KubeObject) => KubeObject {
+  const known = new WeakMap<KubeObject, KubeObject>();
+  return (object) => {
+    if (!Object.isFrozen(object) || versionOf(object) !== storageVersionOf(definition)) return object;
+    const before = known.get(object);
+    if (before !== undefined) return before;
+    const after = settle(definition, object);
+    known.set(object, after);
+    return after;
   };
 }
 
@@ -64,15 +73,14 @@ function settle(definition: Definition, stored: KubeObject): KubeObject {
   return jsonEqual(object, stored) ? stored : object;
 }
 
-/** Only apiVersion changes. On the way into the store the storage version's schema decides what stays. */
+/** Only apiVersion changes, and the other schema decides what stays; defaults are those of the stored version. */
 function convert(definition: Definition, object: KubeObject, toVersion: string): KubeObject {
   const apiVersion = apiVersionOf(definition.spec.group, toVersion);
   if (object.apiVersion === apiVersion) return object;
-  if (toVersion !== storageVersionOf(definition)) return { ...object, apiVersion };
   const next = { ...structuredClone(object), apiVersion };
   const schema = schemaOf(definition, toVersion);
   pruneObject(schema, next);
-  applyDefaults(schema, next);
+  if (toVersion === storageVersionOf(definition)) applyDefaults(schema, next);
   return next;
 }
 
