@@ -1,4 +1,5 @@
-import type { ServerResponse } from "node:http";
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { gzip } from "node:zlib";
 import { encodeDocument, encodeObject, type Form } from "./present.ts";
 import { ContinueExpired } from "./read.ts";
@@ -15,6 +16,7 @@ const warningCut = 256;
 export class Answer {
   readonly #response: ServerResponse;
   readonly #compress: boolean;
+  #caching = "no-cache, private";
   readonly #warnings = new Set<string>();
 
   constructor(response: ServerResponse, acceptEncoding: string | undefined) {
@@ -56,6 +58,20 @@ export class Answer {
     this.#send(error.code, "application/json", [`${JSON.stringify({ ...status, metadata })}\n`]);
   }
 
+  /** A document with an ETag; 304 when the client has it already. */
+  cacheable(type: string, text: string, request: IncomingMessage): void {
+    const etag = `"${createHash("sha512").update(text).digest("hex").toUpperCase()}"`;
+    this.#response.setHeader("ETag", etag);
+    this.#response.setHeader("Vary", "Accept");
+    this.#caching = "public";
+    if (request.headers["if-none-match"] !== etag) {
+      this.#send(200, type, [text]);
+      return;
+    }
+    this.#response.setHeader("Cache-Control", this.#caching);
+    this.#response.writeHead(304).end();
+  }
+
   /** The path leads nowhere: plain text, as Go's mux answers. */
   nowhere(): void {
     this.#response.setHeader("X-Content-Type-Options", "nosniff");
@@ -95,7 +111,7 @@ export class Answer {
   }
 
   #setCommon(type: string): void {
-    this.#response.setHeader("Cache-Control", "no-cache, private");
+    this.#response.setHeader("Cache-Control", this.#caching);
     this.#response.setHeader("Content-Type", type);
     const lines = [...warningLines([...this.#warnings])];
     if (lines.length > 0) this.#response.setHeader("Warning", lines);

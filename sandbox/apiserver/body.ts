@@ -32,14 +32,14 @@ const patchTypes: Record<string, PatchType> = {
 /** Which kind of patch a request carries. Throws 415. */
 export function patchTypeOf(contentType: string | undefined, resource: Resource): PatchType {
   const type = patchTypes[mediaTypeOf(contentType)];
-  const known = Object.keys(patchTypes).filter((name) => !resource.custom || !name.includes("strategic"));
   if (type !== undefined && !(resource.custom && type === "strategic")) return type;
-  throw unsupportedMedia(known);
+  if (!resource.custom) throw new ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
+  throw unsupportedMedia(Object.keys(patchTypes).filter((name) => !name.includes("strategic")));
 }
 
 function unsupportedMedia(accepted: readonly string[]): ApiError {
   const text = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`;
-  return new ApiError(415, "UnsupportedMediaType", text, {});
+  return new ApiError(415, "UnsupportedMediaType", text);
 }
 
 function mediaTypeOf(contentType: string | undefined): string {
@@ -91,7 +91,9 @@ export function parsePatchBody(body: Buffer, type: PatchType): unknown {
   const list = Array.isArray(patch);
   if (type === "json" && !list) {
     const found = patch === null ? "null" : typeof patch;
-    throw badRequest(`error decoding patch: json: cannot unmarshal ${found} into Go value of type jsonpatch.Patch`);
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${found} into Go value of type []handlers.jsonPatchOp`,
+    );
   }
   if (type !== "json" && (list || typeof patch !== "object" || patch === null)) {
     const found = list ? "array" : typeof patch;

@@ -34,11 +34,10 @@ const converted = new WeakMap<KubeObject, Map<string, KubeObject>>();
 
 /** The object in another served version. Conversions of stored (frozen) objects are remembered. */
 export function inVersion(resource: Resource, object: KubeObject, version: string): KubeObject {
-  // Custom objects are read under their present schema, which may be newer than they are.
-  if (resource.custom) return resource.strategy.convert?.(object, version) ?? object;
   const apiVersion = apiVersionOf(resource.group, version);
   if (object.apiVersion === apiVersion) return resource.strategy.settle?.(object) ?? object;
-  const memory = Object.isFrozen(object) ? (converted.get(object) ?? new Map<string, KubeObject>()) : undefined;
+  const memory =
+    Object.isFrozen(object) && !resource.custom ? (converted.get(object) ?? new Map<string, KubeObject>()) : undefined;
   const known = memory?.get(version);
   if (known !== undefined) return known;
   const result = resource.strategy.convert?.(object, version) ?? { ...object, apiVersion };

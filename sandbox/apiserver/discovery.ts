@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Registry } from "./registry.ts";
 import { subresourcesOf } from "./request.ts";
 import { apiVersionOf, type Resource } from "./types.ts";
@@ -188,9 +189,19 @@ function describedSubresources(resource: Resource, version: string): DescribedSu
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Clients only compare it. */
 function storageHash(resource: Resource): string {
-  return Buffer.from(`${resource.group}/${resource.kind}`).toString("base64").slice(0, 12);
+  const { group, storageVersion, kind } = resource;
+  const stored = `${apiVersionOf(group, storageVersion)}/${kind}`;
+  return createHash("sha256").update(stored).digest().subarray(0, 8).toString("base64");
+}
+
+/** `/`: what else there is. */
+export function rootPaths(registry: Registry): string[] {
+  const paths = ["/api", "/api/v1", "/apis", "/apis/", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz"];
+  for (const [group, versions] of groupVersions(registry)) {
+    if (group !== "") paths.push(`/apis/${group}`, ...versions.map((version) => `/apis/${group}/${version}`));
+  }
+  return [...paths, "/version"].sort();
 }
 
 /** The aggregated documents (apidiscovery.k8s.io/v2) of `/api` and `/apis`. */
@@ -201,7 +212,7 @@ export function aggregatedDiscovery(registry: Registry, core: boolean) {
     apiVersion: "apidiscovery.k8s.io/v2",
     metadata: {},
     items: groups.map(([name, versions]) => ({
-      metadata: { ...(name === "" ? {} : { name }), creationTimestamp: null },
+      metadata: name === "" ? {} : { name },
       versions: versions.map((version) => ({
         version,
         resources: [...aggregatedResources(registry, name, version), ...aggregatedReviews(name, version)],

@@ -4,7 +4,7 @@ import { parseDeleteBody, parseObjectBody, parsePatchBody, patchTypeOf, readBody
 import { type Call, type Cluster, keyOfResource } from "./cluster.ts";
 import { patchObject, replaceObject } from "./modify.ts";
 import { type DeleteChoices, parseDeleteChoices, parseWriteChoices } from "./options.ts";
-import { encodeList, negotiate, presentList, presentObject } from "./present.ts";
+import { encodeList, type Form, negotiate, presentList, presentObject } from "./present.ts";
 import { listObjects, parseSelection, readObject } from "./read.ts";
 import { deleteObject, type Removed } from "./remove.ts";
 import { readScale, writeScale } from "./scale.ts";
@@ -63,9 +63,9 @@ function checkStatusSubresource(call: Call): void {
 
 async function answerList(cluster: Cluster, call: Call, exchange: Exchange): Promise<void> {
   const { resource, version } = call.request;
-  const form = negotiate(exchange.request.headers.accept, exchange.query.get("includeObject"));
+  const form = negotiate(exchange.request.headers.accept, exchange.query);
   const page = await listObjects(cluster, call, exchange.query);
-  if (form.as === "object" && form.media === "application/json") {
+  if (isPlain(form)) {
     exchange.answer.pieces(200, encodeList(resource, apiVersionOf(resource.group, version), page));
     return;
   }
@@ -80,7 +80,7 @@ async function answerCreate(cluster: Cluster, call: Call, exchange: Exchange): P
   const { request, query } = exchange;
   const { resource, subresource } = call.request;
   if (subresource !== undefined) throw unknownResource();
-  negotiate(request.headers.accept, null);
+  negotiate(request.headers.accept, query);
   const body = parseObjectBody(await readBody(request), request.headers["content-type"], resource);
   const choices = parseWriteChoices(query, "CreateOptions", false);
   const { object } = await createObject(cluster, call, choices, body);
@@ -142,13 +142,13 @@ async function answerDeleteCollection(cluster: Cluster, call: Call, exchange: Ex
   const choices = await deleteChoicesOf(exchange);
   const { predicate } = parseSelection(exchange.query, resource);
   const objects = cluster.store.list(keyOfResource(resource), namespace).filter(predicate);
+  const resourceVersion = String(cluster.store.revision);
   for (const { metadata } of objects) {
     const one: Call = { ...call, request: { ...call.request, name: metadata.name ?? "" } };
     await deleteObject(cluster, one, choices).catch((error: unknown) => {
       if (!(error instanceof ApiError) || error.code !== 404) throw error;
     });
   }
-  const resourceVersion = String(cluster.store.revision);
   const page = { items: objects, resourceVersion, continue: "", remaining: undefined };
   exchange.answer.pieces(200, encodeList(resource, apiVersionOf(resource.group, version), page));
 }
@@ -164,9 +164,14 @@ async function answerLog(cluster: Cluster, call: Call, exchange: Exchange, podLo
 
 function sendObject(cluster: Cluster, call: Call, exchange: Exchange, code: number, object: KubeObject): void {
   const { resource, version } = call.request;
-  const form = negotiate(exchange.request.headers.accept, exchange.query.get("includeObject"));
+  const form = negotiate(exchange.request.headers.accept, exchange.query);
   const plain = object.kind !== resource.kind;
   const document = plain ? object : presentObject(form, resource, version, object, cluster.now());
-  if (document === object && form.media === "application/json") exchange.answer.object(code, object);
+  if (document === object && isPlain({ ...form, as: "object" })) exchange.answer.object(code, object);
   else exchange.answer.document(code, form, document);
+}
+
+/** The form whose text is kept. */
+function isPlain(form: Form): boolean {
+  return form.as === "object" && form.media === "application/json" && !form.pretty;
 }

@@ -10,6 +10,7 @@ import {
   apiResourceList,
   apiVersions,
   reviewKinds,
+  rootPaths,
   serverVersion,
 } from "./discovery.ts";
 import { type Exchange, handleResource, type PodLog } from "./handlers.ts";
@@ -19,7 +20,7 @@ import { findObject } from "./read.ts";
 import type { Registry } from "./registry.ts";
 import { countedAs, parseResourcePath, resolveRequest } from "./request.ts";
 import { answerReview, answerTokenRequest } from "./reviews.ts";
-import { methodNotAllowed } from "./status.ts";
+import { methodNotAllowed, unknownResource } from "./status.ts";
 import { ApiError, type LogLine, type UserInfo } from "./types.ts";
 
 /** What the HTTP side needs beyond the cluster. */
@@ -90,6 +91,8 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
     userAgent: headerOf(request, "user-agent") ?? "",
     warn: (text) => answer.warn(text),
   };
+  const deprecation = resolved.resource.deprecation?.(resolved.version);
+  if (deprecation !== undefined) answer.warn(deprecation);
   if (resolved.subresource === "token") return await answerToken(frontend, call, exchange);
   await handleResource(frontend.cluster, call, exchange, frontend.podLog);
 }
@@ -103,7 +106,7 @@ async function answerReviewRequest(
   const { request, answer, query } = exchange;
   if (request.method !== "POST") throw methodNotAllowed();
   frontend.count(user.username, `create ${review.plural}`);
-  const form = negotiate(request.headers.accept, query.get("includeObject"));
+  const form = negotiate(request.headers.accept, query);
   const body = parseObjectBody(await readBody(request), request.headers["content-type"], {
     kind: review.kind,
     custom: false,
@@ -135,13 +138,14 @@ function answerFixed(frontend: Frontend, exchange: Exchange, path: string, user:
   if (answerOpenApi(frontend.documents, exchange, path)) return;
   const { registry } = frontend.cluster;
   const core = path === "/api";
+  if (path.startsWith("/apis/") && isUnknownVersion(registry, path)) throw unknownResource();
   const document = discoveryOf(registry, path, request.headers.host ?? "");
   if (document === undefined) answer.nowhere();
   else if (request.method !== "GET") throw methodNotAllowed();
   else if ((core || path === "/apis") && wantsAggregated(headerOf(request, "accept"))) {
-    const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(registry, core)));
-    answer.bytes(200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", bytes);
-  } else answer.document(200, { media: "application/json" }, document);
+    const text = JSON.stringify(aggregatedDiscovery(registry, core));
+    answer.cacheable("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", text, request);
+  } else answer.document(200, negotiate(headerOf(request, "accept"), exchange.query), document);
 }
 
 const swaggerProtobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
@@ -164,9 +168,18 @@ function answerOpenApi(documents: OpenApiDocuments, exchange: Exchange, path: st
   return document !== undefined;
 }
 
+/** A version that a built-in group does not have is answered differently from a group that does not exist. */
+function isUnknownVersion(registry: Registry, path: string): boolean {
+  const [, , group, version, ...rest] = path.split("/");
+  if (version === undefined || rest.length > 0) return false;
+  const inGroup = registry.all().filter((each) => !each.custom && each.group === group);
+  return inGroup.length > 0 && !inGroup.some((each) => each.versions.includes(version));
+}
+
 function discoveryOf(registry: Registry, path: string, host: string): object | undefined {
   const [, root, group, version, ...rest] = path.split("/");
   if (rest.length > 0) return undefined;
+  if (root === "") return { paths: rootPaths(registry) };
   if (root === "api" && group === undefined) return apiVersions(host);
   if (root === "api" && version === undefined) return apiResourceList(registry, "", group ?? "");
   if (root !== "apis") return undefined;

@@ -1,19 +1,21 @@
 import { dump } from "js-yaml";
 import type { Page } from "./read.ts";
+import { notAcceptable } from "./status.ts";
 import { tableOf } from "./tables.ts";
-import { ApiError, type KubeObject, type Resource, type StoreEvent } from "./types.ts";
+import type { KubeObject, Resource, StoreEvent } from "./types.ts";
 
 /** The form of an answer that the client asked for. */
 export interface Form {
   readonly media: "application/json" | "application/yaml";
   readonly as: "object" | "Table" | "PartialObjectMetadata";
   readonly includeObject: "None" | "Metadata" | "Object";
+  /** Indented, for people. */
+  readonly pretty: boolean;
 }
 
-const plain: Form = { media: "application/json", as: "object", includeObject: "Metadata" };
-
 /** Picks the first form of the Accept header that can be served. Throws 406. */
-export function negotiate(accept: string | undefined, includeObject: string | null): Form {
+export function negotiate(accept: string | undefined, query: URLSearchParams): Form {
+  const includeObject = query.get("includeObject");
   const include = includeObject === "None" || includeObject === "Object" ? includeObject : "Metadata";
   const wanted = accept === undefined || accept.trim() === "" ? "*/*" : accept;
   for (const clause of wanted.split(",")) {
@@ -22,10 +24,13 @@ export function negotiate(accept: string | undefined, includeObject: string | nu
     if (media === undefined) continue;
     const values = new Map(parameters.map((parameter) => parameter.split("=") as [string, string]));
     const as = formOf(values);
-    if (as !== undefined) return { ...plain, media, as, includeObject: include };
+    if (as !== undefined) return { media, as, includeObject: include, pretty: isTrue(query.get("pretty")) };
   }
-  const media = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
-  throw new ApiError(406, "NotAcceptable", `only the following media types are accepted: ${media.join(", ")}`, {});
+  throw notAcceptable();
+}
+
+function isTrue(text: string | null): boolean {
+  return text === "true" || text === "1";
 }
 
 function mediaOf(type: string): Form["media"] | undefined {
@@ -72,7 +77,7 @@ export function encodeObject(object: KubeObject): string {
 
 /** The pieces of a list; joined they are one JSON document. Items of built-in kinds carry no kind, as on a real server. */
 export function encodeList(resource: Resource, apiVersion: string, page: Page): string[] {
-  const metadata = listMetadata(page);
+  const metadata = listMetadata(page, resource.custom);
   const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
   const pieces = [head];
   for (const [index, item] of page.items.entries()) {
@@ -83,10 +88,11 @@ export function encodeList(resource: Resource, apiVersion: string, page: Page): 
   return pieces;
 }
 
-export function listMetadata(page: Page): Record<string, unknown> {
+/** Lists of custom resources have an empty `continue`, others none. */
+export function listMetadata(page: Page, custom: boolean): Record<string, unknown> {
   return {
     resourceVersion: page.resourceVersion,
-    ...(page.continue === "" ? {} : { continue: page.continue }),
+    ...(page.continue === "" && !custom ? {} : { continue: page.continue }),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   };
 }
@@ -105,11 +111,12 @@ export function presentObject(form: Form, resource: Resource, version: string, o
 
 /** A list in the form asked for, other than the plain one. */
 export function presentList(form: Form, resource: Resource, version: string, page: Page, now: Date): unknown {
-  if (form.as === "Table") return tableOf(resource, version, page.items, listMetadata(page), form, now);
+  if (form.as === "Table")
+    return tableOf(resource, version, page.items, listMetadata(page, resource.custom), form, now);
   return {
     kind: "PartialObjectMetadataList",
     apiVersion: "meta.k8s.io/v1",
-    metadata: listMetadata(page),
+    metadata: listMetadata(page, resource.custom),
     items: page.items.map(partialOf),
   };
 }
@@ -120,9 +127,14 @@ export function partialOf(object: KubeObject): KubeObject {
 }
 
 /** Text of a document in the negotiated media type. */
-export function encodeDocument(form: Pick<Form, "media">, document: unknown): string {
-  if (form.media === "application/yaml") return dump(document, { lineWidth: -1, noRefs: true });
-  return `${JSON.stringify(document)}\n`;
+export function encodeDocument(form: Pick<Form, "media"> & Partial<Form>, document: unknown): string {
+  if (form.media === "application/yaml") return encodeYaml(document);
+  return `${JSON.stringify(document, undefined, form.pretty === true ? 2 : 0)}\n`;
+}
+
+/** YAML as Go writes it: keys in order, lists not indented, double quotes. */
+function encodeYaml(document: unknown): string {
+  return dump(document, { lineWidth: -1, noRefs: true, sortKeys: true, seqNoIndent: true, quoteStyle: "double" });
 }
 
 const lines = new WeakMap<StoreEvent, Map<string, string>>();

@@ -36,6 +36,7 @@ export async function listObjects(cluster: Cluster, call: Call, query: URLSearch
   const selected = parseSelection(query, call.request.resource);
   const limit = query.has("limit") ? parseInteger(query.get("limit") ?? "") : 0;
   const token = query.get("continue") ?? "";
+  if (query.has("timeoutSeconds")) parseInteger(query.get("timeoutSeconds") ?? "");
   const wanted = parseVersion(query.get("resourceVersion"));
   if (token !== "") {
     if (wanted > 0) throw badRequest("specifying resource version is not allowed when using continue");
@@ -154,9 +155,12 @@ function decodeToken(text: string): Token {
 export function parseVersion(text: string | null): number {
   if (text === null || text === "") return 0;
   if (/^\d+$/.test(text)) return Number(text);
+  throw badRequest(`invalid resource version: ${versionProblem(text)}`);
+}
+
+export function versionProblem(text: string): string {
   const why = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
-  const field = `resourceVersion: Invalid value: ${JSON.stringify(text)}: ${why}`;
-  throw badRequest(`invalid resource version: ${field}`);
+  return `resourceVersion: Invalid value: ${JSON.stringify(text)}: ${why}`;
 }
 
 async function reachVersion(cluster: Cluster, wanted: number): Promise<void> {

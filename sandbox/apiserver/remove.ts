@@ -93,6 +93,8 @@ function markedForDeletion(
   grace: number,
   now: Date,
 ): KubeObject {
+  const special = resource.strategy.prepareForDelete?.(stored, now);
+  if (special !== undefined) return special;
   const finalizers = finalizersFor(stored.metadata.finalizers ?? [], choices);
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = stored.metadata;
   const sameFinalizers = finalizers.join() === (stored.metadata.finalizers ?? []).join();

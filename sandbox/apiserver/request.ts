@@ -42,7 +42,6 @@ export function parseResourcePath(pathname: string): ResourcePath | undefined {
   } catch {
     return undefined;
   }
-  if (decoded[0] === "watch") return undefined;
   let namespace = "";
   const [first, second, third] = decoded;
   const namespacedPath = third !== undefined && !subresourcesOfNamespaces.has(third);
@@ -63,12 +62,12 @@ export function resolveRequest(
 ): ResourceRequest | undefined {
   const resource = registry.find(path.group, path.version, path.plural);
   if (resource === undefined) {
-    const served = registry.all().some((each) => !each.custom && each.group === path.group);
-    if (served && versionServed(registry, path)) throw unknownResource();
+    if (registry.all().some((each) => !each.custom && each.group === path.group)) throw unknownResource();
     return undefined;
   }
   if (resource.namespaced !== (path.namespace !== "") && !isClusterWideList(resource, path)) {
-    if (!resource.namespaced || path.name !== "") throw unknownResource();
+    if (resource.custom) return undefined;
+    throw unknownResource();
   }
   checkSubresource(resource, path);
   const verb = verbOf(method, resource, path, watch);
@@ -80,10 +79,6 @@ export function resolveRequest(
     name: path.name,
     subresource: path.subresource,
   };
-}
-
-function versionServed(registry: Registry, path: ResourcePath): boolean {
-  return registry.all().some((each) => each.group === path.group && each.versions.includes(path.version));
 }
 
 function isClusterWideList(resource: Resource, path: ResourcePath): boolean {

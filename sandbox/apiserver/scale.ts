@@ -7,7 +7,7 @@ import type { WriteChoices } from "./options.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
 import { findObject } from "./read.ts";
-import { badRequest, internal, invalid, notFound } from "./status.ts";
+import { badRequest, invalid, notFound } from "./status.ts";
 import {
   ApiError,
   apiVersionOf,
@@ -34,11 +34,12 @@ function pathsOf(call: Call): ScalePaths {
 }
 
 /** The autoscaling/v1 Scale of an object. Zero is left out of its spec, as Go leaves it out. */
-export function scaleOf(resource: Resource, object: KubeObject, paths: ScalePaths): KubeObject {
+export function scaleOf(resource: Resource, object: KubeObject, paths: ScalePaths, lenient = false): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = valueAt(object, paths.specReplicas);
-  if (replicas === undefined && resource.custom) {
-    throw internal(`the spec replicas field ${JSON.stringify(paths.specReplicas)} does not exist`);
+  if (replicas === undefined && resource.custom && !lenient) {
+    const message = `the spec replicas field ${JSON.stringify(paths.specReplicas)} does not exist`;
+    throw new ApiError(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
   }
   const selector = selectorOf(resource, object, paths);
   const metadata = { name, namespace, uid, resourceVersion, creationTimestamp };
@@ -92,7 +93,7 @@ export async function writeScale(
   if (input.type === undefined) checkScaleBody(call, input.body);
   const scaleCluster: Cluster = { ...cluster, admission: admissionOfScale(cluster, call, paths) };
   const { object } = await updateObject(scaleCluster, call, choices, (live) => {
-    const current = scaleOf(resource, live, paths);
+    const current = scaleOf(resource, live, paths, true);
     current.metadata.managedFields = scaleManagedFields(live.metadata.managedFields, paths.specReplicas);
     const wanted = wantedScale(cluster, call, choices, input, current);
     checkScale(call, wanted);
@@ -123,6 +124,7 @@ function wantedScale(
     manager: managerOf(call, choices),
     schema: scaleSchema,
     now: cluster.now(),
+    subresource: "scale",
     apiVersion: "autoscaling/v1",
     reset: [["status"]],
   };
@@ -166,7 +168,7 @@ function checkScale(call: Call, scale: KubeObject): void {
     const message = `Invalid value: ${JSON.stringify(JSON.stringify(scale))}: ${why}`;
     throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
   }
-  if (replicas >= 0) return;
+  if (replicas >= 0 || call.request.resource.custom) return;
   const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;
   throw invalid("autoscaling", "Scale", call.request.name, [
     { reason: "FieldValueInvalid", field: "spec.replicas", message },

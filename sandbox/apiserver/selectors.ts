@@ -60,14 +60,17 @@ class LabelParser {
       requirements.push(this.#requirement());
       const next = this.#take();
       if (next === undefined) return requirements;
-      if (next !== ",") throw unparsable(`found '${next}', expected: ',' or 'end of string'`);
-      const after = this.#peek();
-      if (after === undefined) throw unparsable("found '', expected: identifier after ','");
+      if (next !== ",") throw badRequest(`found '${next}', expected: ',' or 'end of string'`);
+      if (this.#peek() === undefined) throw badRequest("found '', expected: identifier after ','");
     }
   }
 
   #requirement(): Requirement {
-    const absent = this.#peek() === "!";
+    const first = this.#peek() ?? "";
+    const absent = first === "!";
+    if (!absent && isSymbol(first)) {
+      throw badRequest(`found '${first}', expected: !, identifier, or 'end of string'`);
+    }
     if (absent) this.#take();
     const key = this.#take();
     if (key === undefined || isSymbol(key)) throw unparsable(`found '${key ?? ""}', expected: identifier`);
@@ -109,7 +112,7 @@ class LabelParser {
 
   #set(): string[] {
     const open = this.#take();
-    if (open !== "(") throw unparsable(`found '${open ?? ""}', expected: '('`);
+    if (open !== "(") throw unparsable(`found '${open ?? ""}' expected: '('`);
     const values: string[] = [];
     for (;;) {
       const token = this.#take();
@@ -201,7 +204,6 @@ const selectableFields: Record<string, readonly string[]> = {
   secrets: ["type"],
   nodes: ["spec.unschedulable"],
   services: ["spec.clusterIP", "spec.type"],
-  replicasets: ["status.replicas"],
   jobs: ["status.successful"],
 };
 
@@ -217,7 +219,7 @@ function fieldTerm(term: string, resource: Resource, whole: string): Predicate {
   const match = /^([^=!]+)(==|!=|=)(.*)$/.exec(term);
   if (match === null) throw badRequest(`invalid selector: '${whole}'; can't understand '${term}'`);
   const [, field = "", operator, wanted = ""] = match;
-  const custom = resource.custom ? [] : (selectableFields[resource.plural] ?? []);
+  const custom = resource.selectableFields ?? selectableFields[resource.plural] ?? [];
   if (field !== "metadata.name" && field !== "metadata.namespace" && !custom.includes(field)) {
     const message = resource.custom
       ? `field label not supported: ${field}`
@@ -233,7 +235,6 @@ function fieldTerm(term: string, resource: Resource, whole: string): Predicate {
 
 function valueAt(object: KubeObject, path: readonly string[], field: string): unknown {
   if (field === "source") return object["source"]?.component ?? object["reportingComponent"];
-  if (field === "status.replicas") return object["status"]?.replicas ?? 0;
   if (field === "spec.unschedulable") return object["spec"]?.unschedulable ?? false;
   let value: unknown = object;
   for (const part of path) value = (value as Record<string, unknown> | undefined)?.[part];

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { createAdmission } from "./admission/webhooks.ts";
 import { groupsOf, renderKubeconfig, Tokens } from "./auth.ts";
 import { builtinResources } from "./builtin/resources.ts";
 import { createClient } from "./client.ts";
@@ -57,6 +58,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     (request, response) => void answerHttp(frontend, request, response),
   );
+  const admission = createAdmission({
+    store: cluster.store,
+    resolveService: (...service) => server.resolveService(...service),
+    log: (message) => options.log({ level: "warn", message }),
+  });
+  cluster.admission = admission;
   const stopCrds = installCrdSupport(registry, as(self), {
     now,
     log: (text) => options.log({ level: "warn", message: text }),
@@ -79,6 +86,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clientCertificate: (user, groups = []) => authority.issueClient(user, groups),
     async stop() {
       stopCrds();
+      admission.stop();
       const closed = once(https, "close");
       https.close();
       https.closeAllConnections();

@@ -63,9 +63,15 @@ export function invalid(group: string, kind: string, name: string, errors: reado
   return new ApiError(422, "Invalid", `${subject} "${name}" is invalid: ${list}`, {
     ...(name === "" ? {} : { name }),
     ...(group === "" ? {} : { group }),
-    kind,
+    ...(kind === "" ? {} : { kind }),
     causes: errors.map(({ reason, message, field }) => ({ reason, message, field })),
   });
+}
+
+/** 406 for an Accept header that names no form that can be served. */
+export function notAcceptable(): ApiError {
+  const media = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+  return new ApiError(406, "NotAcceptable", `only the following media types are accepted: ${media}`);
 }
 
 /** 500 as the real server words what it did not expect. */

@@ -12,7 +12,7 @@ const largestBacklog = 64 * 1024 * 1024;
 /** Answers a watch with one JSON document per line. */
 export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): void {
   const { request, response, query, answer } = exchange;
-  const form = negotiate(request.headers.accept, query.get("includeObject"));
+  const form = negotiate(request.headers.accept, query);
   const open = openWatch(cluster, call, query);
   answer.stream("application/json");
   const lines = new EventLines(cluster, call, form);

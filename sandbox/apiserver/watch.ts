@@ -1,7 +1,7 @@
 import { type Call, type Cluster, inVersion, keyOfResource } from "./cluster.ts";
 import { parseInteger } from "./options.ts";
-import { parseSelection, parseVersion, type Selection } from "./read.ts";
-import { invalid } from "./status.ts";
+import { parseSelection, type Selection, versionProblem } from "./read.ts";
+import { internal, invalid } from "./status.ts";
 import { ApiError, apiVersionOf, type FieldError, type KubeObject, type StoreEvent } from "./types.ts";
 
 /** What a watch stream carries. */
@@ -31,7 +31,8 @@ export function openWatch(cluster: Cluster, call: Call, query: URLSearchParams):
   checkWatchOptions(query);
   const selection = parseSelection(query, call.request.resource);
   const version = query.get("resourceVersion") ?? "";
-  const revision = parseVersion(version === "" ? null : version);
+  if (version !== "" && !/^\d+$/.test(version)) throw internal(versionProblem(version));
+  const revision = Number(version);
   const timeout = query.has("timeoutSeconds") ? parseInteger(query.get("timeoutSeconds") ?? "") : 0;
   const initial = query.get("sendInitialEvents");
   const plan: Plan = {
