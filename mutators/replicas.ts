@@ -31,6 +31,11 @@ export function replicasOf(object: unknown, old: unknown, canary: Canary, stage:
     const text = `spec.replicas of ${name} stays ${stored}: autoscaler ${canary.spec.autoscalerRef.name} decides`;
     return { pinned: stored, wish: undefined, warning: warning(text) };
   }
+  if (asked === 0) {
+    // As a wish it would stop the primary, which serves.
+    const advice = `spec.replicas of ${name} stays ${stored}: to stop serving, delete the Canary and scale then`;
+    return { pinned: stored, wish: kept, warning: warning(advice) };
+  }
   const wish = String(asked);
   const text = `spec.replicas of ${name} stays ${stored}: ${asked} goes to ${primaryTargetName(canary)}, which serves`;
   // A wish that is already known is no news: GitOps tools apply it every few minutes.

@@ -32,6 +32,10 @@ export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
   if (stage === "bootstrapping" || stage === "leaving" || asked === stored) {
     return untouched("Unchanged");
   }
+  if (asked === 0) {
+    const advice = `${name} is a canary, ${primaryTargetName(canary)} serves: to stop serving, delete the Canary and scale then`;
+    return untouched("ScaleWarned", [warning(advice)]);
+  }
   const scaler = canary.spec.autoscalerRef;
   const text =
     scaler === undefined
