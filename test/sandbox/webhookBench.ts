@@ -82,6 +82,8 @@ export interface Bench {
   readonly store: Store;
   readonly admission: WebhookAdmission;
   readonly warnings: string[];
+  /** Called for every warning as it arrives. */
+  onWarning: (text: string) => void;
   configure(kind: "Mutating" | "Validating", name: string, ...webhooks: Record<string, unknown>[]): void;
   mutate(attributes: AdmissionAttributes): Promise<KubeObject | undefined>;
   validate(attributes: AdmissionAttributes): Promise<void>;
@@ -94,8 +96,12 @@ export function createBench(
   const store = createStore();
   const admission = createAdmission({ store, resolveService });
   const warnings: string[] = [];
-  const warn = (text: string) => warnings.push(text);
-  return {
+  const warn = (text: string) => {
+    warnings.push(text);
+    bench.onWarning(text);
+  };
+  const bench: Bench = {
+    onWarning: () => undefined,
     store,
     admission,
     warnings,
@@ -113,6 +119,7 @@ export function createBench(
     mutate: async (attributes) => await admission.mutate(attributes, resetOf(attributes), warn),
     validate: async (attributes) => await admission.validate(attributes, warn),
   };
+  return bench;
 }
 
 function resetOf({ resource, version, subresource }: AdmissionAttributes): (object: KubeObject) => KubeObject {
