@@ -36,6 +36,7 @@ export function strategyOf(rules: KindRules): Strategy {
     prepareForCreate: (object) => prepareForCreate(rules, object),
     prepareForUpdate: (object, old, subresource) => {
       if (subresource === "status") keepAllButStatus(object, old);
+      else if (subresource === "finalize") keepAllButFinalizers(object, old);
       else prepareForUpdate(rules, object, old);
     },
     ...(rules.convert === undefined ? {} : { convert: rules.convert }),
@@ -89,6 +90,14 @@ function keepAllButStatus(object: KubeObject, old: KubeObject): void {
   if (old.metadata.labels === undefined) delete metadata.labels;
   else metadata.labels = { ...old.metadata.labels };
   if (old.metadata.generation !== undefined) metadata.generation = old.metadata.generation;
+}
+
+/** Through `/finalize` of a namespace only `spec.finalizers` passes. */
+function keepAllButFinalizers(object: KubeObject, old: KubeObject): void {
+  const finalizers: unknown = object["spec"]?.finalizers;
+  const { metadata } = object;
+  Object.assign(object, clone(old), { metadata });
+  object["spec"] = { ...old["spec"], finalizers: finalizers ?? [] };
 }
 
 function versionOf({ apiVersion }: KubeObject): string {
