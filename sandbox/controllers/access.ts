@@ -43,7 +43,7 @@ export class Access {
     return this.#seen<T>(key, await this.client.update(key, object, subresource, this.#write));
   }
 
-  /** Patches an object. The answer of a subresource other than `status` is another kind and is not cached. */
+  /** Patches an object. The answer to `scale` is another kind and is not cached. */
   async patch(
     key: ResourceKey,
     object: KubeObject,
@@ -53,7 +53,7 @@ export class Access {
   ): Promise<void> {
     const { namespace = "", name = "" } = object.metadata;
     const answer = await this.client.patch(key, namespace, name, type, body, subresource, this.#write);
-    if (subresource === undefined || subresource === "status") this.#seen(key, answer);
+    if (subresource !== "scale") this.#seen(key, answer);
   }
 
   /** Deletes this very object, not a namesake that has come since. */

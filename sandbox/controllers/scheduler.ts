@@ -37,21 +37,15 @@ export async function schedule(access: Access, key: string): Promise<undefined> 
   return undefined;
 }
 
+/** What `pods/binding` does, in one write. */
 async function bind(access: Access, pod: Pod, node: Node): Promise<void> {
-  const binding = {
-    apiVersion: "v1",
-    kind: "Binding",
-    metadata: { name: pod.metadata.name ?? "", namespace: pod.metadata.namespace ?? "", uid: pod.metadata.uid ?? "" },
-    target: { apiVersion: "v1", kind: "Node", name: node.metadata.name ?? "" },
-  };
+  const { uid } = pod.metadata;
   try {
-    await access.client.update("pods", binding, "binding", { fieldManager: "kube-scheduler" });
+    await access.patch("pods", pod, "merge", { metadata: { uid }, spec: { nodeName: node.metadata.name } }, "binding");
   } catch (error) {
     // Gone or bound meanwhile: both are fine.
     if (!(error instanceof ApiError) || (error.code !== 404 && error.code !== 409)) throw error;
   }
-  const bound = access.client.get("pods", pod.metadata.namespace ?? "", pod.metadata.name ?? "");
-  if (bound !== undefined) access.informer("pods").observe(bound);
 }
 
 function isSchedulable(node: Node): boolean {

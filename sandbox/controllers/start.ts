@@ -1,11 +1,16 @@
 /** Starts the control loops of the sandbox: what kube-controller-manager and the scheduler do in a cluster. */
 import type { Client } from "../apiserver/types.ts";
 import { Access, type Log } from "./access.ts";
+import { syncAutoscaler, watchAutoscalers } from "./autoscaler.ts";
+import { syncDaemonSet, watchDaemonSets } from "./daemonSet.ts";
 import { syncDeployment, watchDeployments } from "./deployment/controller.ts";
 import { EndpointController, watchEndpoints } from "./endpoints.ts";
+import { GarbageCollector } from "./garbage.ts";
 import { Informers } from "./informer.ts";
+import { syncDeletion, syncRootCa, syncServiceAccount, watchNamespaces } from "./namespaces.ts";
 import { KeyQueue, type Sync } from "./queue.ts";
 import { syncReplicaSet, watchReplicaSets } from "./replicaSet.ts";
+import { ResourceMap } from "./resourceMap.ts";
 import { schedule, watchPendingPods } from "./scheduler.ts";
 
 export interface ControllersOptions {
@@ -13,6 +18,8 @@ export interface ControllersOptions {
   client(user: string): Client;
   readonly clock?: () => Date;
   readonly log?: Log;
+  /** PEM of the cluster's CA, for the ConfigMap `kube-root-ca.crt` of every namespace. */
+  readonly ca?: string;
 }
 
 export interface Controllers {
@@ -21,11 +28,18 @@ export interface Controllers {
 }
 
 interface Loop {
-  /** Name in events and logs; also the service account in kube-system. */
+  /** Name in logs; also the service account in kube-system. */
   readonly name: string;
+  /** Name in events, where it is another one. */
+  readonly component?: string;
   readonly user?: string;
   readonly fieldManager?: string;
-  readonly start: (access: Access) => { watch: (queue: KeyQueue) => void; sync: Sync };
+  readonly start: (access: Access, world: World) => { watch: (queue: KeyQueue) => void; sync: Sync };
+}
+
+interface World {
+  readonly resources: ResourceMap;
+  readonly ca: string | undefined;
 }
 
 const LOOPS: readonly Loop[] = [
@@ -51,6 +65,49 @@ const LOOPS: readonly Loop[] = [
     },
   },
   {
+    name: "daemon-set-controller",
+    component: "daemonset-controller",
+    start: (access) => ({
+      watch: (queue) => watchDaemonSets(access, queue),
+      sync: (key) => syncDaemonSet(access, key),
+    }),
+  },
+  {
+    name: "horizontal-pod-autoscaler",
+    start: (access, { resources }) => ({
+      watch: (queue) => watchAutoscalers(access, queue),
+      sync: (key) => syncAutoscaler(access, resources, key),
+    }),
+  },
+  {
+    name: "generic-garbage-collector",
+    start: (access, { resources }) => {
+      const collector = new GarbageCollector(access, resources);
+      return { watch: (queue) => collector.watch(queue), sync: (key) => collector.sync(key) };
+    },
+  },
+  {
+    name: "namespace-controller",
+    start: (access, { resources }) => ({
+      watch: (queue) => watchNamespaces(access, queue),
+      sync: (key) => syncDeletion(access, resources, key),
+    }),
+  },
+  {
+    name: "service-account-controller",
+    start: (access) => ({
+      watch: (queue) => watchNamespaces(access, queue, "serviceaccounts"),
+      sync: (key) => syncServiceAccount(access, key),
+    }),
+  },
+  {
+    name: "root-ca-cert-publisher",
+    start: (access, { ca }) => ({
+      watch: (queue) => watchNamespaces(access, queue, "configmaps"),
+      sync: async (key) => (ca === undefined ? undefined : syncRootCa(access, key, ca)),
+    }),
+  },
+  {
     name: "default-scheduler",
     user: "system:kube-scheduler",
     fieldManager: "kube-scheduler",
@@ -65,15 +122,16 @@ export function startControllers(options: ControllersOptions): Controllers {
   const clock = options.clock ?? (() => new Date());
   const log = options.log ?? (() => undefined);
   const informers = new Informers(options.client("system:kube-controller-manager"));
+  const world: World = { resources: new ResourceMap(informers), ca: options.ca };
   const running = LOOPS.map((loop) => {
     const access = new Access({
       client: options.client(loop.user ?? `system:serviceaccount:kube-system:${loop.name}`),
       informers,
-      component: loop.name,
+      component: loop.component ?? loop.name,
       fieldManager: loop.fieldManager ?? "kube-controller-manager",
       clock,
     });
-    const { watch, sync } = loop.start(access);
+    const { watch, sync } = loop.start(access, world);
     const queue = new KeyQueue({
       sync,
       failed: (key, error) => log("sync failed", { controller: loop.name, key, error: describe(error) }),

@@ -38,7 +38,7 @@ const CONFIG_RETRY_MS = 1000;
 
 export class ContainerRunner {
   readonly spec: Container;
-  readonly logs = new LogBuffer();
+  logs = new LogBuffer();
   previousLogs: LogBuffer | undefined;
   state: ContainerState = { waiting: { reason: "ContainerCreating" } };
   lastState: ContainerState = {};
@@ -241,6 +241,8 @@ export class ContainerRunner {
     this.#backoffMs =
       this.#backoffMs === 0 ? machine.backoffMs.first : Math.min(this.#backoffMs * 2, machine.backoffMs.most);
     this.restartCount += 1;
+    this.previousLogs = this.logs;
+    this.logs = new LogBuffer();
   }
 
   #startProbes(): void {

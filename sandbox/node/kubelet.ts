@@ -20,18 +20,11 @@ export interface NodeOptions {
   readonly backoffMs?: { readonly first: number; readonly most: number };
 }
 
-export interface LogOptions {
-  readonly container?: string;
-  readonly tailLines?: number;
-  readonly previous?: boolean;
-  readonly timestamps?: boolean;
-}
-
 export interface Node {
   /** Resolves when the Node object is there and ready. */
   readonly registered: Promise<void>;
-  /** The last lines of a container (of the first one by default); undefined when the pod or container isn't here. */
-  logs(namespace: string, pod: string, options?: LogOptions): string | undefined;
+  /** What `kubectl logs` shows: the last lines of a container, by default the first; undefined when it isn't here. */
+  podLog(pod: KubeObject, container: string | undefined, query: URLSearchParams): string | undefined;
   /** Kills everything that runs here. The objects stay. */
   stop(): Promise<void>;
 }
@@ -63,10 +56,14 @@ class Kubelet implements Node {
     this.registered = this.#register();
   }
 
-  logs(namespace: string, pod: string, options: LogOptions = {}): string | undefined {
-    const container = this.#runners.get(`${namespace}/${pod}`)?.logs(options.container);
-    const buffer = options.previous === true ? container?.previousLogs : container?.logs;
-    return buffer?.text(options);
+  podLog(pod: KubeObject, container: string | undefined, query: URLSearchParams): string | undefined {
+    const runner = this.#runners.get(keyOfObject(pod))?.container(container);
+    const logs = query.get("previous") === "true" ? runner?.previousLogs : runner?.logs;
+    const tail = query.get("tailLines");
+    return logs?.text({
+      timestamps: query.get("timestamps") === "true",
+      ...(tail === null || !/^\d+$/.test(tail) ? {} : { tailLines: Number(tail) }),
+    });
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 /** The HTTP side of a container: servers on its ports that can be emptied without cutting a request. */
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { pause } from "./pause.ts";
 import type { Location, PodNetwork } from "./podNetwork.ts";
 
@@ -9,7 +9,9 @@ const KEEP_ALIVE_MS = 65_000;
 export class Listener {
   readonly #servers: Server[] = [];
   readonly #network: PodNetwork;
-  #draining = false;
+  readonly #sockets = new Set<Socket>();
+  readonly #busy = new Set<Socket>();
+  #phase: "open" | "draining" | "closing" = "open";
 
   constructor(network: PodNetwork) {
     this.#network = network;
@@ -30,30 +32,41 @@ export class Listener {
    * the ports are closed. Resolves when the last request has been answered; `signal` cuts what is left.
    */
   async drain(lameDuckMs: number, signal: AbortSignal): Promise<void> {
-    this.#draining = true;
+    this.#phase = "draining";
     await pause(lameDuckMs, signal);
+    this.#phase = "closing";
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const server of this.#servers) server.closeIdleConnections();
+    // Not closeIdleConnections: it spares connections that have not sent anything yet.
+    for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy();
     const cut = (): void => this.destroy();
     if (signal.aborted) cut();
     else signal.addEventListener("abort", cut, { once: true });
     await Promise.all(closed);
+    signal.removeEventListener("abort", cut);
   }
 
   /** Closes at once, as a kill does. */
   destroy(): void {
-    for (const server of this.#servers) {
-      server.close();
-      server.closeAllConnections();
-    }
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #listen(address: string, port: number, handle: RequestListener): Promise<void> {
     const server = createServer({ keepAlive: true }, (request, response) => {
-      if (this.#draining) response.setHeader("connection", "close");
+      const { socket } = request;
+      this.#busy.add(socket);
+      response.once("close", () => {
+        this.#busy.delete(socket);
+        if (this.#phase === "closing") socket.end();
+      });
+      if (this.#phase !== "open") response.setHeader("connection", "close");
       handle(request, response);
     });
     server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     server.on("clientError", (_error, socket) => {
       if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
     });

@@ -83,9 +83,9 @@ export class PodRunner {
     this.#release();
   }
 
-  logs(container: string | undefined): ContainerRunner | undefined {
+  container(name: string | undefined): ContainerRunner | undefined {
     const all = [...this.#containers, ...this.#init];
-    return container === undefined ? all[0] : all.find(({ spec }) => spec.name === container);
+    return name === undefined ? all[0] : all.find(({ spec }) => spec.name === name);
   }
 
   #release(): void {

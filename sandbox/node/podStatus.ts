@@ -62,6 +62,8 @@ function conditionsOf(facts: PodFacts, phase: string): Condition[] {
     condition(facts, "Ready", unready.length === 0, gap),
     condition(facts, "ContainersReady", unready.length === 0, gap),
   ];
+  if (conditionOf(pod.status?.conditions, "PodScheduled") === undefined)
+    own.push(condition(facts, "PodScheduled", true, {}));
   const others = (pod.status?.conditions ?? []).filter(({ type }) => own.every((mine) => mine.type !== type));
   return [...own, ...others];
 }

@@ -1,79 +1,313 @@
 import assert from "node:assert/strict";
+import { Agent, request } from "node:http";
 import { after, before, describe, it } from "node:test";
 import type { KubeObject } from "../../sandbox/apiserver/types.ts";
-import { type Controllers, startControllers } from "../../sandbox/controllers/start.ts";
-import { type Node, startNode } from "../../sandbox/node/kubelet.ts";
-import { createPodNetwork } from "../../sandbox/node/podNetwork.ts";
-import { MemoryApi } from "./memoryApi.ts";
+import type { Endpoint, EndpointSlice } from "../../sandbox/controllers/endpoints.ts";
+import type { ContainerStatus, Pod } from "../../sandbox/controllers/kinds.ts";
+import { aDeployment, aService, aTemplate, startWorkloadCluster, type WorkloadCluster } from "./workloadCluster.ts";
+
+const SLICES = "endpointslices.discovery.k8s.io";
+
+let cluster: WorkloadCluster;
+
+before(async () => {
+  cluster = await startWorkloadCluster();
+  await cluster.addNode("node-a", { "topology.kubernetes.io/zone": "zone-a" });
+});
+after(() => cluster.stop());
 
 describe("a Deployment from its creation to traffic", () => {
-  const api = new MemoryApi();
-  const network = createPodNetwork();
-  let controllers: Controllers;
-  let node: Node;
-
-  before(async () => {
-    controllers = startControllers({
-      client: () => api,
-      log: (message, values) => process.stderr.write(`${message} ${JSON.stringify(values)}\n`),
-    });
-    node = startNode({ client: api, name: "node-a", network, lameDuckMs: 20 });
-    await node.registered;
-  });
-  after(async () => {
-    await controllers.stop();
-    await node.stop();
-    await network.close();
-  });
-
-  it("serves HTTP through its endpoints", async () => {
-    const started = performance.now();
-    await api.create("services", service("podinfo"));
-    await api.create("deployments.apps", deployment("podinfo", "ghcr.io/stefanprodan/podinfo:6.0.0", 3));
-    const slice = await api.until(
-      () =>
-        api
-          .list("endpointslices.discovery.k8s.io")
-          .find(
-            ({ endpoints }) =>
-              endpoints?.length === 3 && endpoints.every((e: { conditions: { ready: boolean } }) => e.conditions.ready),
-          ),
-      "three ready endpoints",
+  it("serves HTTP at every ready endpoint of its Service", async () => {
+    const { api } = cluster;
+    await api.create("services", aService("web"));
+    await api.create("deployments.apps", aDeployment("web", "ghcr.io/stefanprodan/podinfo:6.0.0", 3));
+    const endpoints = await cluster.until(() => ready("web", 3), "three ready endpoints");
+    const versions = await Promise.all(
+      endpoints.map(async ({ addresses }) => (await get(addresses[0], "/version")).body),
     );
-    const { addresses } = slice["endpoints"][0];
-    const { host, port } = network.locate(addresses[0], slice["ports"][0].port);
-    const answer = await fetch(`http://${host}:${port}/version`);
-    assert.equal(((await answer.json()) as { version: string }).version, "6.0.0");
+    assert.deepEqual(
+      versions.map((text) => (JSON.parse(text) as { version: string }).version),
+      ["6.0.0", "6.0.0", "6.0.0"],
+    );
+    assert.equal(endpoints[0]?.zone, "zone-a");
+    assert.equal(new Set(endpoints.map(({ addresses }) => addresses[0])).size, 3, "each pod has its own address");
+  });
+
+  it("answers without a gap and cuts no request while it rolls", async () => {
+    const { api } = cluster;
+    const slow = ready("web", 3)?.[0]?.addresses[0];
+    const inFlight = get(slow, "/delay/0.3");
+    const image = { spec: { template: aTemplate("web", "ghcr.io/stefanprodan/podinfo:6.0.1") } };
+    await api.patch("deployments.apps", "test", "web", "merge", image);
+    const codes = new Set<number>();
+    await cluster.until(() => {
+      const endpoint = ready("web")?.[0];
+      if (endpoint === undefined) return assert.fail("a moment without ready endpoints");
+      void get(endpoint.addresses[0], "/").then(({ code }) => codes.add(code));
+      const status = api.get("deployments.apps", "test", "web")?.["status"];
+      return status.updatedReplicas === 3 && status.availableReplicas === 3 && status.replicas === 3;
+    }, "the rollout");
+    assert.equal((await inFlight).code, 200);
+    assert.deepEqual([...codes], [200]);
+  });
+
+  it("shows its pods as terminating before they stop listening", async () => {
+    const { api } = cluster;
+    const address = ready("web", 3)?.[0]?.addresses[0];
+    await api.patch("deployments.apps", "test", "web", "merge", { spec: { replicas: 0 } }, "scale");
+    const endpoints = await cluster.until(() => {
+      const all = endpointsOf("web");
+      return all.length > 0 && all.every(({ conditions }) => conditions.terminating) ? all : undefined;
+    }, "terminating endpoints");
+    assert.deepEqual(endpoints[0]?.conditions, { ready: false, serving: true, terminating: true });
+    const answer = await get(address, "/");
+    assert.equal(answer.code, 200, "the pod still serves");
+    assert.equal(answer.connection, "close", "and asks its clients to leave");
+    await cluster.until(() => api.list("pods", "test").length === 0, "the pods to be gone");
+    await assert.rejects(get(address, "/"), /ECONNREFUSED/);
+  });
+
+  it("tells what it did in events", async () => {
+    const events = await cluster.until(() => {
+      const all = cluster.api.list("events", "test");
+      const about = (kind: string): string[] => all.filter((event) => event["involvedObject"].kind === kind).map(title);
+      const pods = about("Pod").join(" ");
+      return /Killing/.test(pods) ? { deployments: about("Deployment"), sets: about("ReplicaSet"), pods } : undefined;
+    }, "events");
+    assert.match(events.deployments[0] ?? "", /^ScalingReplicaSet: Scaled up replica set web-\w+ from 0 to 3$/);
+    assert.match(events.sets[0] ?? "", /^SuccessfulCreate: Created pod: web-\w+-\w+$/);
+    for (const reason of ["Scheduled", "Pulling", "Pulled", "Created", "Started"])
+      assert.match(events.pods, new RegExp(reason));
   });
 });
 
-function service(name: string): KubeObject {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name, namespace: "test" },
-    spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: "http" }] },
-  };
+describe("endpoints", () => {
+  it("name the number behind a port's name and mirror the Service's labels", async () => {
+    const { api } = cluster;
+    const ports = [
+      { name: "http", port: 80, targetPort: "http-metrics" },
+      { name: "plain", port: 81, targetPort: 9898 },
+      { name: "absent", port: 82, targetPort: "nope" },
+    ];
+    const service = aService("ports", { ports, clusterIP: "None" });
+    service.metadata.labels = { team: "web" };
+    await api.create("services", service);
+    await api.create("deployments.apps", aDeployment("ports", "podinfo:6.0.0", 1));
+    await cluster.until(() => ready("ports", 1), "an endpoint");
+    const [slice] = slicesOf("ports");
+    assert.deepEqual(slice?.ports, [
+      { name: "http", protocol: "TCP", port: 9797 },
+      { name: "plain", protocol: "TCP", port: 9898 },
+    ]);
+    assert.equal(slice?.metadata.labels?.["team"], "web");
+    assert.equal(slice?.metadata.labels?.["service.kubernetes.io/headless"], "");
+  });
+
+  it("follow a change of the Service's selector", async () => {
+    const { api } = cluster;
+    await api.create("deployments.apps", aDeployment("other", "podinfo:6.0.0", 1));
+    await cluster.until(() => podsOf("other").find(isReady), "the other pod");
+    await api.patch("services", "test", "ports", "merge", { spec: { selector: { app: "other" } } });
+    const name = podsOf("other")[0]?.metadata.name;
+    await cluster.until(() => ready("ports", 1)?.[0]?.targetRef.name === name, "the other endpoint");
+  });
+
+  it("stay when the selector is taken away", async () => {
+    await cluster.api.patch("services", "test", "ports", "merge", { spec: { selector: null } });
+    await cluster.api.delete("deployments.apps", "test", "other", { propagationPolicy: "Background" });
+    await cluster.until(() => podsOf("other").length === 0, "the pods to go");
+    assert.equal(endpointsOf("ports").length, 1);
+  });
+});
+
+describe("pods that do not come up", () => {
+  const cases = [
+    {
+      name: "an image that is not there",
+      image: "podinfo:not-found",
+      waiting: "ImagePullBackOff",
+      message: /^Back-off pulling image "podinfo:not-found": ErrImagePull: rpc error: code = NotFound/,
+      phase: "Pending",
+    },
+    {
+      name: "an unknown registry",
+      image: "registry.invalid/podinfo:1",
+      waiting: "ImagePullBackOff",
+      message: /lookup registry\.invalid: no such host/,
+      phase: "Pending",
+    },
+    {
+      name: "no image name",
+      image: "Pod Info",
+      waiting: "InvalidImageName",
+      message: /couldn't parse image name "Pod Info"/,
+      phase: "Pending",
+    },
+    {
+      name: "a container that crashes",
+      image: "podinfo:6.0.1-crash",
+      waiting: "CrashLoopBackOff",
+      message: /^back-off \d+s restarting failed container=podinfod pod=bad-\d-\w+-\w+_test\(/,
+      phase: "Running",
+    },
+    {
+      name: "a Secret that is missing",
+      image: "podinfo:6.0.1",
+      container: { env: [{ name: "KEY", valueFrom: { secretKeyRef: { name: "absent", key: "k" } } }] },
+      waiting: "CreateContainerConfigError",
+      message: /^secret "absent" not found$/,
+      phase: "Pending",
+    },
+  ];
+  for (const [index, { name, image, container = {}, waiting, message, phase }] of cases.entries()) {
+    it(`say so: ${name}`, async () => {
+      const app = `bad-${index}`;
+      const template = aTemplate(app, image, container);
+      await cluster.api.create("deployments.apps", aDeployment(app, image, 1, { template }));
+      const status = await cluster.until(() => {
+        const [pod] = podsOf(app);
+        const [found] = pod?.status?.containerStatuses ?? [];
+        return found?.state.waiting?.reason === waiting ? { ...found, phase: pod?.status?.phase } : undefined;
+      }, waiting);
+      assert.match(status.state.waiting?.message ?? "", message);
+      assert.equal(status.phase, phase);
+      assert.equal(status.ready, false);
+      await cluster.api.delete("deployments.apps", "test", app, { propagationPolicy: "Background" });
+    });
+  }
+});
+
+describe("probes", () => {
+  it("keep a pod unready until its readiness probe succeeds", async () => {
+    const readinessProbe = { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1 };
+    const template = aTemplate("probed", "podinfo:6.0.1-fail-readiness", { readinessProbe });
+    await cluster.api.create("deployments.apps", aDeployment("probed", "", 1, { template }));
+    const address = await cluster.until(() => {
+      const event = cluster.api.list("events", "test").find(({ reason }) => reason === "Unhealthy");
+      return event?.["message"] === "Readiness probe failed: HTTP probe failed with statuscode: 503"
+        ? podsOf("probed")[0]?.status?.podIP
+        : undefined;
+    }, "a failed probe");
+    assert.equal(podsOf("probed").some(isReady), false);
+    await get(address, "/readyz/enable");
+    await cluster.until(() => podsOf("probed").find(isReady), "the pod to turn ready");
+  });
+
+  it("restart a container whose liveness probe fails", async () => {
+    const livenessProbe = { httpGet: { path: "/healthz", port: 9898 }, periodSeconds: 1, failureThreshold: 1 };
+    const template = aTemplate("lively", "podinfo:6.0.1-fail-liveness", { livenessProbe });
+    await cluster.api.create("deployments.apps", aDeployment("lively", "", 1, { template }));
+    const status = await cluster.until<ContainerStatus>(() => {
+      const [found] = podsOf("lively")[0]?.status?.containerStatuses ?? [];
+      return (found?.restartCount ?? 0) > 0 ? found : undefined;
+    }, "a restart");
+    assert.equal(status.lastState.terminated?.reason, "Completed");
+    await cluster.api.delete("deployments.apps", "test", "lively", { propagationPolicy: "Background" });
+  });
+
+  it("hold back readiness until the startup probe succeeds", async () => {
+    const container = {
+      startupProbe: { exec: { command: ["podcli", "check", "http", "localhost:9898/healthz"] }, periodSeconds: 1 },
+      readinessProbe: { tcpSocket: { port: 9797 }, periodSeconds: 1 },
+    };
+    const template = aTemplate("starting", "podinfo:6.0.1", container);
+    await cluster.api.create("deployments.apps", aDeployment("starting", "", 1, { template }));
+    const pod = await cluster.until(() => podsOf("starting").find(isReady), "readiness");
+    assert.equal(pod.status?.containerStatuses?.[0]?.started, true);
+  });
+});
+
+describe("containers", () => {
+  it("see the values of ConfigMaps and of their pod", async () => {
+    await cluster.api.create("configmaps", {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "texts", namespace: "test" },
+      data: { greeting: "hello" },
+    });
+    const env = [
+      { name: "WHO", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+      { name: "GREETING", valueFrom: { configMapKeyRef: { name: "texts", key: "greeting" } } },
+      { name: "PODINFO_UI_MESSAGE", value: "$(GREETING) from $(WHO)" },
+    ];
+    const template = aTemplate("greeter", "podinfo:6.0.1", { env });
+    await cluster.api.create("deployments.apps", aDeployment("greeter", "", 1, { template }));
+    const pod = await cluster.until(() => podsOf("greeter").find(isReady), "the pod");
+    const { body } = await get(pod.status?.podIP, "/");
+    assert.equal((JSON.parse(body) as { message: string }).message, "hello from test");
+  });
+
+  it("leave logs", () => {
+    const [pod] = podsOf("greeter");
+    const text = cluster.nodes[0]?.podLog(pod as KubeObject, undefined, new URLSearchParams({ tailLines: "1" }));
+    assert.match(text ?? "", /^Starting podinfo 6\.0\.1 on 9898, 9797\n$/);
+    assert.equal(cluster.nodes[0]?.podLog(pod as KubeObject, "nope", new URLSearchParams()), undefined);
+  });
+
+  it("end as their command says when the pod isn't restarted", async () => {
+    const pod = (name: string, script: string): KubeObject => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace: "test" },
+      spec: {
+        restartPolicy: "Never",
+        containers: [{ name: "main", image: "busybox", command: ["sh", "-c", script] }],
+      },
+    });
+    await cluster.api.create("pods", pod("good", "echo hello; sleep 0.01"));
+    await cluster.api.create("pods", pod("poor", "exit 3"));
+    await cluster.until(() => phase("good") === "Succeeded" && phase("poor") === "Failed", "both pods to end");
+    const [status] = (cluster.api.get("pods", "test", "poor") as Pod).status?.containerStatuses ?? [];
+    assert.equal(status?.state.terminated?.exitCode, 3);
+  });
+});
+
+function slicesOf(service: string): EndpointSlice[] {
+  const slices = cluster.api.list(SLICES, "test") as EndpointSlice[];
+  return slices.filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === service);
 }
 
-function deployment(name: string, image: string, replicas: number): KubeObject {
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name, namespace: "test", labels: { app: name } },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: name } },
-      progressDeadlineSeconds: 60,
-      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } },
-      template: {
-        metadata: { labels: { app: name } },
-        spec: {
-          restartPolicy: "Always",
-          terminationGracePeriodSeconds: 30,
-          containers: [{ name: "podinfod", image, ports: [{ name: "http", containerPort: 9898, protocol: "TCP" }] }],
-        },
-      },
-    },
-  };
+function endpointsOf(service: string): Endpoint[] {
+  return slicesOf(service).flatMap(({ endpoints }) => endpoints ?? []);
+}
+
+/** The ready endpoints when there are as many as asked for. */
+function ready(service: string, count?: number): Endpoint[] | undefined {
+  const found = endpointsOf(service).filter(({ conditions }) => conditions.ready);
+  return count === undefined || found.length === count ? found : undefined;
+}
+
+function podsOf(app: string): Pod[] {
+  return (cluster.api.list("pods", "test") as Pod[]).filter(({ metadata }) => metadata.labels?.["app"] === app);
+}
+
+function phase(pod: string): string | undefined {
+  return (cluster.api.get("pods", "test", pod) as Pod).status?.phase;
+}
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+function title(event: KubeObject): string {
+  return `${event["reason"]}: ${event["message"]}`;
+}
+
+/** Offers to keep connections, and keeps none. */
+const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 });
+
+function get(address: string | undefined, path: string): Promise<{ code: number; body: string; connection: string }> {
+  const at = cluster.network.locate(address ?? "", 9898);
+  return new Promise((resolve, reject) => {
+    const call = request({ ...at, path, agent, timeout: 3000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (body += chunk));
+      response.on("end", () => {
+        resolve({ code: response.statusCode ?? 0, body, connection: response.headers.connection ?? "" });
+      });
+    });
+    call.on("error", reject);
+    call.end();
+  });
 }

@@ -14,11 +14,11 @@ import {
   sizeAnnotations,
 } from "./revisions.ts";
 import {
-  availableReplicas,
   byAge,
   DESIRED_REPLICAS,
   newSetReplicas,
   proportionalSizes,
+  remainingAvailable,
   replicasOf,
   rollingLimits,
   totalReplicas,
@@ -214,7 +214,7 @@ export class Rollout {
       removable -= broken;
       await this.#resize(set, replicasOf(set) - broken);
     }
-    let surplus = availableReplicas(this.all) - minimum;
+    let surplus = remainingAvailable(this.all) - minimum;
     for (const set of [...this.oldSets]) {
       const fewer = Math.min(surplus, replicasOf(set));
       if (fewer <= 0) continue;

@@ -16,6 +16,11 @@ export function availableReplicas(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, set) => sum + (set.status?.availableReplicas ?? 0), 0);
 }
 
+/** Available pods that will still be there: a status may be older than the size. */
+export function remainingAvailable(sets: readonly ReplicaSet[]): number {
+  return sets.reduce((sum, set) => sum + Math.min(set.status?.availableReplicas ?? 0, replicasOf(set)), 0);
+}
+
 /** A number, or a percentage of `total`. */
 export function scaledValue(value: IntOrString | undefined, total: number, round: (value: number) => number): number {
   if (value === undefined) return 0;
