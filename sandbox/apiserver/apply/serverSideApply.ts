@@ -63,9 +63,8 @@ function refuseMisfits({ applied, apiVersion }: ApplyInput, schema: TypeSchema):
 function managersBefore(input: ApplyInput, live: KubeObject, schema: TypeSchema): Managers {
   const managers = decodeManagers(input.live?.metadata.managedFields) ?? new Map<string, Manager>();
   if (input.live === undefined || managers.size > 0) return managers;
-  const { subresource: _subresource, ...rest } = input;
   const manager = "before-first-apply";
-  return ownersAfterUpdate({ ...rest, live: emptyObject(schema), next: live, schema, managers, manager });
+  return ownersAfterUpdate({ ...input, live: emptyObject(schema), next: live, schema, managers, manager });
 }
 
 interface Laying extends ApplyInput {

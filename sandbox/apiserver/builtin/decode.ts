@@ -31,7 +31,22 @@ function decodeStruct(object: Fields, schema: TypeSchema, path: string, unknown:
       if (type.omitZero === true && isZero(object[key])) delete object[key];
     }
   }
+  for (const [key, type] of Object.entries(fields)) {
+    if (object[key] === undefined && isAlwaysWritten(type)) object[key] = zeroOf(type);
+  }
   sortFields(object, Object.keys(fields));
+}
+
+/** Some fields show even when nobody set them: `currentMetrics: null`, `eventTime: null`, `reportingComponent: ""`. */
+function isAlwaysWritten(type: TypeSchema): boolean {
+  return type.goType !== undefined && type.type !== "array"
+    ? type.nullable === true || type.omitZero === false
+    : isWrittenList(type);
+}
+
+function zeroOf(type: TypeSchema): unknown {
+  if (type.type === "array" || type.nullable === true) return null;
+  return type.type === "string" ? "" : 0;
 }
 
 /** Lists that a type always writes show as null when there is nothing in them. */

@@ -50,6 +50,7 @@ import {
   jobErrors,
   replicaSetErrors,
   statefulSetErrors,
+  statusCountErrors,
 } from "./validate/workloads.ts";
 
 type Particulars = Omit<KindRules, "schema">;
@@ -116,6 +117,7 @@ const workloads: Readonly<Record<ResourceKey, () => Particulars>> = {
   "deployments.apps": () => ({
     defaults: defaultDeployment,
     validate: deploymentErrors,
+    validateStatus: statusCountErrors,
     hasStatus: true,
     status: noStatus,
     generation: ["spec", "annotations"],
@@ -123,6 +125,7 @@ const workloads: Readonly<Record<ResourceKey, () => Particulars>> = {
   "replicasets.apps": () => ({
     defaults: defaultReplicaSet,
     validate: replicaSetErrors,
+    validateStatus: statusCountErrors,
     hasStatus: true,
     status: () => ({ replicas: 0 }),
     generation: spec,
@@ -160,21 +163,14 @@ function selectOwnPods(object: KubeObject, old: KubeObject | undefined): void {
 
 const others: Readonly<Record<ResourceKey, () => Particulars>> = {
   "events.events.k8s.io": () => ({
-    defaults: (object) =>
-      fill(object, {
-        eventTime: null,
-        deprecatedSource: {},
-        deprecatedFirstTimestamp: null,
-        deprecatedLastTimestamp: null,
-      }),
+    defaults: (object) => fill(object, { deprecatedSource: {} }),
     validate: eventErrors,
   }),
   "horizontalpodautoscalers.autoscaling": () => ({
     defaults: defaultAutoscaler,
     validate: autoscalerErrors,
     hasStatus: true,
-    status: (version) =>
-      version === "v1" ? { currentReplicas: 0, desiredReplicas: 0 } : { desiredReplicas: 0, currentMetrics: null },
+    status: (version) => (version === "v1" ? { currentReplicas: 0, desiredReplicas: 0 } : { desiredReplicas: 0 }),
     convert: convertAutoscaler,
   }),
   "ingresses.networking.k8s.io": () => ({
@@ -201,8 +197,8 @@ const others: Readonly<Record<ResourceKey, () => Particulars>> = {
     validate: bindingErrors,
     name: isPathSegment,
   }),
-  "clusterroles.rbac.authorization.k8s.io": () => ({ name: isPathSegment, defaults: defaultRules }),
-  "roles.rbac.authorization.k8s.io": () => ({ name: isPathSegment, defaults: defaultRules }),
+  "clusterroles.rbac.authorization.k8s.io": () => ({ name: isPathSegment }),
+  "roles.rbac.authorization.k8s.io": () => ({ name: isPathSegment }),
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": () => ({
     defaults: defaultWebhooks,
     validate: webhookConfigurationErrors,
@@ -226,10 +222,6 @@ const others: Readonly<Record<ResourceKey, () => Particulars>> = {
     generation: ["endpoints", "ports", "addressType"],
   }),
 };
-
-function defaultRules(object: KubeObject): void {
-  fill(object, { rules: null });
-}
 
 /** Fresh rules of a kind: those of Services remember which addresses are given away. */
 export function rulesOf(key: ResourceKey): Particulars {

@@ -11,6 +11,8 @@ export interface KindRules {
   readonly schema: (version: string) => TypeSchema;
   readonly defaults?: (object: KubeObject, version: string, old: KubeObject | undefined) => void;
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => FieldError[];
+  /** Rules of a write through `/status`. */
+  readonly validateStatus?: (object: KubeObject) => FieldError[];
   readonly name?: NameRule;
   /** The status of a new object, per version; absent for kinds without one, and for kinds that are created with theirs. */
   readonly status?: (version: string) => Record<string, unknown>;
@@ -29,9 +31,9 @@ export function strategyOf(rules: KindRules): Strategy {
     prune: (object, version) => decode(object, rules.schema(version)),
     decodeProblem: (object, version) => decodeProblem(object, rules.schema(version)),
     setDefaults: (object, version, old) => setDefaults(rules, object, version, old),
-    validate: (object, old) => [
+    validate: (object, old, subresource) => [
       ...metaErrors(object, rules.name ?? isSubdomain),
-      ...(rules.validate?.(object, old) ?? []),
+      ...((subresource === "status" ? rules.validateStatus?.(object) : rules.validate?.(object, old)) ?? []),
     ],
     prepareForCreate: (object) => prepareForCreate(rules, object),
     prepareForUpdate: (object, old, subresource) => {

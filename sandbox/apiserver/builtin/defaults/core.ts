@@ -25,15 +25,7 @@ export function defaultNamespace(object: Json): void {
 }
 
 export function defaultEvent(object: Json): void {
-  fill(object, {
-    source: {},
-    involvedObject: {},
-    firstTimestamp: null,
-    lastTimestamp: null,
-    eventTime: null,
-    reportingComponent: "",
-    reportingInstance: "",
-  });
+  fill(object, { source: {}, involvedObject: {} });
 }
 
 export function defaultClaim(object: Json): void {

@@ -25,7 +25,6 @@ export function defaultEndpoints(object: Json): void {
 }
 
 export function defaultEndpointSlice(object: Json): void {
-  fill(object, { endpoints: null, ports: null });
   for (const port of each(object.ports)) fill(port, { name: "", protocol: "TCP" });
 }
 

@@ -45,7 +45,7 @@ export const deployment = kind("Deployment", {
     availableReplicas: int32,
     unavailableReplicas: int32,
     terminatingReplicas: int32Pointer,
-    conditions: conditions("DeploymentCondition"),
+    conditions: conditions("DeploymentCondition", ["lastUpdateTime", "lastTransitionTime"]),
     collisionCount: int32Pointer,
   }),
 });
@@ -99,7 +99,7 @@ const claim = kind("PersistentVolumeClaim", {
     phase: text,
     accessModes: list(text),
     capacity: mapOf(quantity),
-    conditions: conditions("PersistentVolumeClaimCondition"),
+    conditions: conditions("PersistentVolumeClaimCondition", ["lastProbeTime", "lastTransitionTime"]),
   }),
 });
 
@@ -166,7 +166,7 @@ const jobSpec = struct("JobSpec", {
 export const job = kind("Job", {
   spec: jobSpec,
   status: struct("JobStatus", {
-    conditions: conditions("JobCondition"),
+    conditions: conditions("JobCondition", ["lastProbeTime", "lastTransitionTime"]),
     startTime: time,
     completionTime: time,
     active: int32,

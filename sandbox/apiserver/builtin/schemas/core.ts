@@ -143,7 +143,7 @@ export const node = kind("Node", {
     capacity: mapOf(quantity),
     allocatable: mapOf(quantity),
     phase: text,
-    conditions: conditions("NodeCondition"),
+    conditions: conditions("NodeCondition", ["lastHeartbeatTime", "lastTransitionTime"]),
     addresses: mergedList("type", struct("NodeAddress", { type: textPointer, address: textPointer })),
     daemonEndpoints: anything,
     nodeInfo: anything,

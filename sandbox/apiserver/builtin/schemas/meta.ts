@@ -62,21 +62,18 @@ export const labelSelector = atomic("LabelSelector", {
   ),
 });
 
-/** Conditions of the older kinds; `extra` are fields beyond the common ones. */
-export function conditions(goType: string, extra: Fields = {}): TypeSchema {
+/** Conditions of the older kinds, which differ in the times they note; those are written even when unknown. */
+export function conditions(goType: string, times: readonly string[] = ["lastTransitionTime"]): TypeSchema {
+  const instants = times.map((name) => [name, { ...time, nullable: true }] as const);
   return mapList(
     ["type"],
     struct(goType, {
       type: textPointer,
       status: textPointer,
       observedGeneration: int64,
-      lastUpdateTime: time,
-      lastProbeTime: { ...time, nullable: true },
-      lastHeartbeatTime: time,
-      lastTransitionTime: { ...time, nullable: true },
+      ...Object.fromEntries(instants),
       reason: text,
       message: text,
-      ...extra,
     }),
   );
 }

@@ -194,7 +194,7 @@ const containerStatus = struct("ContainerStatus", {
 const podStatus = struct("PodStatus", {
   observedGeneration: int64Pointer,
   phase: text,
-  conditions: conditions("PodCondition"),
+  conditions: conditions("PodCondition", ["lastProbeTime", "lastTransitionTime"]),
   message: text,
   reason: text,
   nominatedNodeName: text,

@@ -12,6 +12,7 @@ export function metaErrors({ metadata }: KubeObject, nameRule: NameRule): FieldE
   const note = (field: string, value: string, problems: string[]): void => {
     errors.push(...problems.map((problem) => invalid(field, value, problem)));
   };
+  if (generateName !== "") note("metadata.generateName", generateName, nameRule(generateName.replace(/-$/, "a")));
   if (name !== "") note("metadata.name", name, nameRule(name));
   else if (generateName === "") errors.push(required("metadata.name", "name or generateName is required"));
   errors.push(...labelErrors("metadata.labels", metadata.labels));

@@ -112,6 +112,25 @@ export function daemonSetErrors(object: KubeObject, old: KubeObject | undefined)
   return errors;
 }
 
+/** No count of pods may be negative, or greater than that of all. */
+export function statusCountErrors(object: KubeObject): FieldError[] {
+  const status = object["status"] ?? {};
+  const { replicas = 0 } = status;
+  const parts = ["updatedReplicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+  const errors = ["replicas", ...parts, "unavailableReplicas"].flatMap((name) =>
+    notNegative(`status.${name}`, status[name]),
+  );
+  for (const name of parts) {
+    const count = status[name];
+    if (count > replicas) errors.push(invalid(`status.${name}`, count, "cannot be greater than status.replicas"));
+  }
+  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0)) {
+    const why = "cannot be greater than readyReplicas";
+    errors.push(invalid("status.availableReplicas", status.availableReplicas, why));
+  }
+  return errors;
+}
+
 const statefulSetMutable = [
   "replicas",
   "ordinals",
