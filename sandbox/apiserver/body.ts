@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { CORE_SCHEMA, load } from "js-yaml";
 import { jsonProblem } from "./decode.ts";
+import { readKubernetesProtobuf, UnreadableProtobuf } from "./protobuf.ts";
 import { badRequest } from "./status.ts";
 import { ApiError, type PatchType, type Resource } from "./types.ts";
 
@@ -59,6 +60,9 @@ export function parseObjectBody(
       return parseObjectJson(body.toString(), resource);
     case "application/yaml":
       return parseYaml(body.toString());
+    case "application/vnd.kubernetes.protobuf":
+      if (!resource.custom) return parseProtobuf(body);
+      throw unsupportedMedia(["application/json", "application/yaml"]);
     default:
       throw unsupportedMedia([
         "application/json",
@@ -104,6 +108,16 @@ export function parsePatchBody(body: Buffer, type: PatchType): unknown {
   return patch;
 }
 
+/** Kinds without a table are refused as if protobuf were not spoken; clients then say so. */
+function parseProtobuf(body: Buffer): unknown {
+  try {
+    return readKubernetesProtobuf(body);
+  } catch (error) {
+    if (!(error instanceof UnreadableProtobuf)) throw error;
+    throw unsupportedMedia(["application/json", "application/yaml"]);
+  }
+}
+
 function parseYaml(text: string): unknown {
   try {
     return load(text, { schema: CORE_SCHEMA });
@@ -113,12 +127,23 @@ function parseYaml(text: string): unknown {
   }
 }
 
+function parseOptions(body: Buffer, contentType: string | undefined) {
+  switch (mediaTypeOf(contentType)) {
+    case "application/yaml":
+      return parseYaml(body.toString());
+    case "application/vnd.kubernetes.protobuf":
+      return readKubernetesProtobuf(body);
+    default:
+      return JSON.parse(body.toString());
+  }
+}
+
 /** DeleteOptions of a DELETE; undefined when it has no body. */
 export function parseDeleteBody(body: Buffer, contentType: string | undefined): Record<string, unknown> | undefined {
   if (body.length === 0) return undefined;
   const text = body.toString();
   try {
-    const parsed = mediaTypeOf(contentType) === "application/yaml" ? parseYaml(text) : JSON.parse(text);
+    const parsed = parseOptions(body, contentType);
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
   } catch (error) {
     if (error instanceof ApiError) throw error;

@@ -82,7 +82,19 @@ class Player {
     return found;
   }
 
+  /** A writer that read the object in between knows a version that no recorded answer shows. */
+  async #learnVersion(step: Step): Promise<void> {
+    const body = step.body as { metadata?: { resourceVersion?: string } } | undefined;
+    const name = body?.metadata?.resourceVersion;
+    if (step.method !== "PUT" || name === undefined || !this.#bindings.isUnknown(name)) return;
+    const { path = "" } = step;
+    const answer = await this.#send({ method: "GET", path });
+    const live = (await answer.body.json()) as { metadata?: { resourceVersion?: string } };
+    this.#bindings.learn(name, live.metadata?.resourceVersion ?? "1");
+  }
+
   async #playStep(step: Step): Promise<string[]> {
+    await this.#learnVersion(step);
     const { response: recorded } = step;
     if (recorded?.events !== undefined) return await this.#playWatch(step, recorded);
     const answer = await this.#send(step);
