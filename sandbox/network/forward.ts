@@ -109,7 +109,6 @@ function travel(journey: Journey, body: Body, pick: Pick, poolOf: PoolOf): void 
   const { request, response, backend } = journey;
   const tried: Endpoint[] = [];
   let over = false;
-  let timedOut = false;
   let current: Dispatcher.DispatchController | undefined;
 
   const finish = (status: number, flags: string, endpoint: Endpoint | undefined): void => {
@@ -126,9 +125,9 @@ function travel(journey: Journey, body: Body, pick: Pick, poolOf: PoolOf): void 
     else answer(response, status, text);
   };
   const expire = (): void => {
-    timedOut = true;
-    current?.abort(new Error("deadline"));
+    // Answered first: the abort reports an error at once, which then finds the request over.
     refuse(504, "UT", "upstream request timeout", tried.at(-1));
+    current?.abort(new Error("deadline"));
   };
   const deadline = setTimeout(expire, journey.requestTimeoutMs ?? LONGEST_MS);
   response.once("close", () => {
@@ -173,7 +172,7 @@ function travel(journey: Journey, body: Body, pick: Pick, poolOf: PoolOf): void 
       onResponseError: (_controller, error) => {
         settle();
         if (over) return;
-        if (status === 0 && !timedOut && body.kind === "whole" && tried.length < ATTEMPTS) attempt();
+        if (status === 0 && body.kind === "whole" && tried.length < ATTEMPTS) attempt();
         else refuse(503, "UF", `upstream connect error or disconnect/reset before headers: ${error.message}`, endpoint);
       },
     });
