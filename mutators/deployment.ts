@@ -5,7 +5,7 @@ import { annotationPatch, specPatch } from "./patch.ts";
 import { plan } from "./plan.ts";
 import { replicasOf } from "./replicas.ts";
 import { type Stage, stageOf } from "./stage.ts";
-import { type Stamps, stampsOf } from "./stamps.ts";
+import { stampsOf } from "./stamps.ts";
 import { type AdmissionRequest, type Index, type Outcome, type PatchOp, untouched } from "./types.ts";
 import { warning } from "./warning.ts";
 
@@ -48,7 +48,8 @@ function underCanary(request: AdmissionRequest, canary: Canary, stage: Stage, ol
   const revision = revisionOf(fieldAt(object, "spec", "template"));
   const changed = old === undefined || revisionOf(fieldAt(old, "spec", "template")) !== revision;
   const stamps = stampsOf(object, old, revision, changed, request.userInfo.username ?? "");
-  const replicas = replicasOf(object, old, canary, stage);
+  const answered = annotationPatch(object, stamps).length === 0;
+  const replicas = replicasOf(object, old, canary, stage, answered || !changed);
   const held = heldRevision(object, old, stage, revision, changed);
   const patch: PatchOp[] = [
     ...annotationPatch(object, { ...stamps, [annotations.replicas]: replicas.wish, [annotations.held]: held }),
@@ -69,14 +70,10 @@ function underCanary(request: AdmissionRequest, canary: Canary, stage: Stage, ol
         ? stage === "releasing"
           ? "RevisionRestarted"
           : "RevisionStamped"
-        : stampsChanged(object, stamps)
-          ? "RevisionStamped"
-          : "ReplicasPinned";
+        : answered
+          ? "ReplicasPinned"
+          : "RevisionStamped";
   return { kind: "patched", why, warnings, patch };
-}
-
-function stampsChanged(object: unknown, stamps: Stamps): boolean {
-  return annotationPatch(object, stamps).length > 0;
 }
 
 /**
@@ -101,6 +98,10 @@ function heldRevision(
     // `kubectl rollout resume` keeps the mark and takes `paused` away: the user insists. `kubectl replace` loses both.
     const resumed = mark !== undefined && !paused && !changed;
     return resumed ? undefined : revision;
+  }
+  if (changed && paused && mark === revision) {
+    // Our own answer, shown again after another webhook.
+    return revision;
   }
   const serving = (numberAt(old, "status", "readyReplicas") ?? 0) > 0;
   return changed && serving && !paused ? revision : undefined;

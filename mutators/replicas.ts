@@ -16,8 +16,9 @@ interface Replicas {
  * what the writer asked for is kept as a wish for the primary. The stored number rather than a plain 0, because after a failed
  * promotion the target is what serves.
  */
-export function replicasOf(object: unknown, old: unknown, canary: Canary, stage: Stage): Replicas {
-  const kept = textAt(old, "metadata", "annotations", annotations.replicas);
+export function replicasOf(object: unknown, old: unknown, canary: Canary, stage: Stage, trusted: boolean): Replicas {
+  const scaled = canary.spec.autoscalerRef !== undefined && stage !== "bootstrapping";
+  const kept = scaled ? undefined : knownWish(object, old, trusted);
   if (stage === "bootstrapping") {
     return { pinned: undefined, wish: kept, warning: undefined };
   }
@@ -40,4 +41,14 @@ export function replicasOf(object: unknown, old: unknown, canary: Canary, stage:
   const text = `spec.replicas of ${name} stays ${stored}: ${asked} goes to ${primaryTargetName(canary)}, which serves`;
   // A wish that is already known is no news: GitOps tools apply it every few minutes.
   return { pinned: stored, wish, warning: wish === kept ? undefined : warning(text) };
+}
+
+/**
+ * The wish from before. What the object itself carries counts when it is `trusted`: it may be our own answer to this very request,
+ * which the API server shows again after another webhook. `kubectl rollout undo` carries annotations of an older day.
+ */
+function knownWish(object: unknown, old: unknown, trusted: boolean): string | undefined {
+  const carried = textAt(object, "metadata", "annotations", annotations.replicas);
+  const usable = trusted && carried !== undefined && /^[1-9]\d{0,8}$/.test(carried);
+  return usable ? carried : textAt(old, "metadata", "annotations", annotations.replicas);
 }
