@@ -1,7 +1,7 @@
 import { type ErrorClass, type ErrorCode, type ServerAnswer, WeirError } from "../../api/errors.ts";
 
 /** What an HTTP status of the API server means to us. */
-export function judgeStatus(status: number): readonly [ErrorCode, ErrorClass] {
+function judgeStatus(status: number): readonly [ErrorCode, ErrorClass] {
   switch (status) {
     case 401: // the token may just have been rotated
       return ["api.forbidden", "retry"];
@@ -53,10 +53,10 @@ function readRetryAfter(header: string | undefined, body: unknown): number | und
   return typeof seconds === "number" && seconds > 0 ? Math.min(seconds, 3600) * 1000 : undefined;
 }
 
-/** The texts of `Warning: 299 - "text"` headers. */
+/** The texts of `Warning: 299 - "text"` headers. The API server writes UTF-8 into them; HTTP clients read headers as Latin-1. */
 export function readWarnings(header: string | string[] | undefined): readonly string[] {
   if (header === undefined) return [];
-  const joined = Array.isArray(header) ? header.join(", ") : header;
+  const joined = Buffer.from(Array.isArray(header) ? header.join(", ") : header, "latin1").toString("utf8");
   const texts: string[] = [];
   for (const match of joined.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)) {
     texts.push((match[1] ?? "").replace(/\\(.)/g, "$1"));
