@@ -1,0 +1,180 @@
+import { mkdtemp, readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RawObject } from "../../api/index.ts";
+import { type AdminCluster, connect, resources } from "./cluster.ts";
+import { freePort, startProcess, type WeirProcess } from "./processes.ts";
+
+/** The four processes of Weir, running together on loopback. */
+export interface Stack {
+  readonly cluster: AdminCluster;
+  readonly kubeconfig: string;
+  /** Forward proxy that knows the names of Services. */
+  readonly proxyUrl: string;
+  readonly metricsUrl: string;
+  readonly logFolder: string;
+  readonly processes: readonly WeirProcess[];
+  /** Resolves with its name when one of them ends unasked. */
+  readonly broken: Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface StackOptions {
+  /** Told what is being done. */
+  readonly progress: (what: string) => void;
+  readonly provider?: string;
+  /** Port of the API server; any free one when absent. */
+  readonly port?: number;
+}
+
+const root = join(import.meta.dirname, "..", "..");
+const controllerUser = "system:serviceaccount:weir-system:weir-controller";
+const serverUser = "system:serviceaccount:weir-system:weir-server";
+/** Small heaps: these processes hold a handful of objects, and a young generation of 1 MB is enough for them. */
+const lean = ["--max-semi-space-size=1", "--max-old-space-size=256"];
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const logFolder = await mkdtemp(join(tmpdir(), "weir-logs-"));
+  const processes: WeirProcess[] = [];
+  let stopping = false;
+  let cluster: AdminCluster | undefined;
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await cluster?.close();
+    for (const process of [...processes].reverse()) await process.stop();
+  };
+  const { promise: broken, resolve: breakDown } = Promise.withResolvers<string>();
+  const start = async (
+    name: string,
+    args: readonly string[],
+    isReady: (line: Readonly<Record<string, unknown>>) => boolean,
+    env = {},
+    nodeFlags = lean,
+  ): Promise<WeirProcess> => {
+    const process = await startProcess({ name, args, isReady, env, nodeFlags, logFolder });
+    processes.push(process);
+    void process.exited.then(
+      (code) => stopping || breakDown(`${name} ended with code ${code}; its log is ${process.logFile}`),
+    );
+    return process;
+  };
+  try {
+    options.progress("a cluster in one process");
+    const sandboxPort = options.port === undefined ? [] : ["--port", String(options.port)];
+    const sandbox = await start(
+      "sandbox",
+      ["sandbox", "--json", "--user", controllerUser, "--user", serverUser, ...sandboxPort],
+      (line) => "kubeconfig" in line,
+      {},
+      [],
+    );
+    const { kubeconfig, proxy, metrics, users } = sandbox.ready as unknown as {
+      kubeconfig: string;
+      proxy: string;
+      metrics: string;
+      users: Record<string, string>;
+    };
+    cluster = await connect(kubeconfig);
+    await install(cluster, options.progress);
+
+    options.progress("the admission webhook, the controller and the load tester");
+    const throughProxy = {
+      HTTP_PROXY: proxy,
+      http_proxy: proxy,
+      NO_PROXY: "127.0.0.1,localhost",
+      no_proxy: "127.0.0.1,localhost",
+    };
+    const provider = options.provider ?? "gatewayapi:v1";
+    const webhookPort = await freePort();
+    const loadtesterPort = await freePort();
+    await Promise.all([
+      start(
+        "server",
+        [
+          "server",
+          "--kubeconfig",
+          users[serverUser] ?? "",
+          "--port",
+          String(webhookPort),
+          "--metrics-port",
+          "0",
+          "--publish-url",
+          `https://127.0.0.1:${webhookPort}`,
+          "--mesh-provider",
+          provider,
+          "--drain-seconds",
+          "1",
+        ],
+        (line) => line["message"] === "authority published",
+      ),
+      start(
+        "controller",
+        [
+          "controller",
+          "--kubeconfig",
+          users[controllerUser] ?? "",
+          "--mesh-provider",
+          provider,
+          "--metrics-server",
+          "http://prometheus.istio-system:9090",
+          "--host",
+          "127.0.0.1",
+          "--port",
+          "0",
+          "--drain-seconds",
+          "2",
+        ],
+        (line) => line["msg"] === "working",
+        throughProxy,
+      ),
+      start(
+        "loadtester",
+        ["loadtester", "-port", String(loadtesterPort)],
+        (line) => line["msg"] === "load tester listens",
+        throughProxy,
+        [],
+      ),
+    ]);
+    for (const object of loadtesterService(loadtesterPort)) await cluster.apply(object);
+    return { cluster, kubeconfig, proxyUrl: proxy, metricsUrl: metrics, logFolder, processes, broken, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What `kubectl apply -k manifests` does on a real cluster, without the Deployments: those processes run outside. */
+async function install(cluster: AdminCluster, progress: (what: string) => void): Promise<void> {
+  progress("custom resource definitions and namespaces");
+  for (const file of ["gateway-api.yaml", "traefik.yaml"])
+    await cluster.applyFile(join(root, "examples", "crds", file));
+  const own = join(root, "manifests", "crds");
+  for (const file of (await readdir(own)).sort()) await cluster.applyFile(join(own, file));
+  await cluster.applyFile(join(root, "manifests", "namespace.yaml"));
+  await cluster.applyFile(join(root, "examples", "gatewayapi", "namespaces.yaml"));
+}
+
+/** A Service whose endpoint is a process outside of any pod, as Kubernetes allows for anything that runs elsewhere. */
+function loadtesterService(port: number): RawObject[] {
+  const metadata = { name: "flagger-loadtester", namespace: "test" };
+  return [
+    {
+      apiVersion: "v1",
+      kind: resources.services.kind,
+      metadata,
+      spec: { ports: [{ name: "http", port: 80, targetPort: port, protocol: "TCP" }] },
+    },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: resources.endpointSlices.kind,
+      metadata: {
+        ...metadata,
+        name: "flagger-loadtester-outside",
+        labels: { "kubernetes.io/service-name": "flagger-loadtester" },
+      },
+      addressType: "IPv4",
+      ports: [{ name: "http", port, protocol: "TCP" }],
+      endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
+    },
+  ];
+}
