@@ -8,7 +8,7 @@ import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
 import { applyStrategicPatch, go } from "./patch/strategic.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
-import { ApiError, apiVersionOf, clone, type KubeObject, type PatchType } from "./types.ts";
+import { ApiError, apiVersionOf, clone, type KubeObject, type PatchType, type Resource } from "./types.ts";
 import { admitCreate, createObject, managerOf, resetFieldsFor, updateObject, type Written } from "./write.ts";
 
 /** Kinds that a PUT creates when they are not there (leader election and event recorders rely on it). */
@@ -138,6 +138,7 @@ function patchedCopy(call: Call, live: KubeObject, type: Exclude<PatchType, "app
 async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, patch: unknown): Promise<Written> {
   if (!isRecord(patch)) throw badRequest("error decoding YAML: expected an object");
   const { resource, namespace, name, version, subresource } = call.request;
+  checkAppliedType(resource, version, patch);
   const key = keyOfResource(resource);
   const applied = (live: KubeObject | undefined): KubeObject => {
     const next = clone(
@@ -160,6 +161,8 @@ async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, 
     if (subresource !== undefined) throw notFound(resource, name);
     const next = applied(undefined);
     next.metadata.name ??= name;
+    // An apply that creates may carry the version it once read; it means nothing any more.
+    delete next.metadata.resourceVersion;
     checkIdentity(call, next, true);
     if (resource.subresources.status === true) delete next["status"];
     resource.strategy.setDefaults(next, version);
@@ -170,4 +173,11 @@ async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, 
     checkIdentity(call, next, false);
     return next;
   });
+}
+
+function checkAppliedType(resource: Resource, version: string, patch: Record<string, unknown>): void {
+  const { apiVersion = "", kind = "" } = patch;
+  if (apiVersion === apiVersionOf(resource.group, version) && kind === resource.kind) return;
+  const type = String(apiVersion).includes("/") ? apiVersion : `/${apiVersion}`;
+  throw badRequest(`invalid object type: ${type}, Kind=${kind}`);
 }
