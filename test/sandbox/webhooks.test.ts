@@ -245,6 +245,31 @@ describe("admission webhooks over TLS", () => {
     });
   }
 
+  it("may hand fields to another owner, but not leave ownership that nobody can read", async () => {
+    const entry = {
+      manager: "webhook",
+      operation: "Update",
+      apiVersion: "apps/v1",
+      fieldsType: "FieldsV1",
+      fieldsV1: {},
+    };
+    const object = {
+      ...aDeployment(),
+      metadata: { ...aDeployment().metadata, managedFields: [{ ...entry, manager: "me" }] },
+    };
+    const owners = async (entries: unknown[]) => {
+      server.respond = () => ({
+        response: jsonPatch({ op: "replace", path: "/metadata/managedFields", value: entries }),
+      });
+      const result = await bench.mutate(aWrite({ object: object as KubeObject }));
+      return result?.metadata.managedFields?.map(({ manager }) => manager);
+    };
+    bench.configure("Mutating", "m", webhook("a"));
+    assert.deepEqual(await owners([entry]), ["webhook"]);
+    assert.deepEqual(await owners([]), []);
+    assert.deepEqual(await owners([{ manager: "webhook", operation: "Bad" }]), ["me"]);
+  });
+
   it("are never asked about webhook configurations", async () => {
     const everything = { operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*/*"] };
     bench.configure("Mutating", "m", webhook("a", { rules: [everything] }));

@@ -1,5 +1,6 @@
 /** Applies the patch of a webhook to the object under review. */
 import { inVersion } from "../cluster.ts";
+import { isMap } from "../crd/schema.ts";
 import { applyJsonPatch } from "../patch/json.ts";
 import { type AdmissionAttributes, ApiError, type KubeObject } from "../types.ts";
 import { internalError, type Verdict, WebhookCallError } from "./review.ts";
@@ -47,6 +48,7 @@ export function patched(
   checkIdentity(attributes, object, result, version);
   const problem = resource.strategy.decodeProblem?.(result, version);
   if (problem !== undefined) throw internalError(problem);
+  keepOwnership(result, object);
   return inVersion(resource, result, attributes.version);
 }
 
@@ -94,4 +96,19 @@ function checkIdentity(attributes: AdmissionAttributes, before: KubeObject, afte
     const text = "the namespace of the provided object does not match the namespace sent on the request";
     throw new ApiError(400, "BadRequest", text);
   }
+}
+
+/** A webhook may rewrite managedFields; entries that cannot be read leave everything as it was. */
+function keepOwnership(after: KubeObject, before: KubeObject): void {
+  const entries: unknown = after.metadata.managedFields;
+  if (entries === undefined || (Array.isArray(entries) && entries.every(isOwnershipEntry))) return;
+  if (before.metadata.managedFields === undefined) delete after.metadata.managedFields;
+  else after.metadata.managedFields = before.metadata.managedFields;
+}
+
+function isOwnershipEntry(entry: unknown): boolean {
+  if (!isMap(entry)) return false;
+  const { operation, apiVersion, fieldsType, fieldsV1 } = entry;
+  const known = operation === "Apply" || operation === "Update";
+  return known && typeof apiVersion === "string" && apiVersion !== "" && fieldsType === "FieldsV1" && isMap(fieldsV1);
 }

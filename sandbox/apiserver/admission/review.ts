@@ -61,8 +61,15 @@ export function reviewRequest(
     object: seen ?? null,
     oldObject: seenOld ?? null,
     dryRun: attributes.dryRun,
-    options: Object.keys(attributes.options).length === 0 ? null : attributes.options,
+    options: optionsOf(attributes),
   };
+}
+
+/** An apply that creates has the options of a creation, whatever the request was. */
+function optionsOf({ operation, options }: AdmissionAttributes): Record<string, unknown> | null {
+  if (Object.keys(options).length === 0) return null;
+  const kinds: Record<string, string> = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" };
+  return { ...options, kind: kinds[operation] ?? options["kind"] };
 }
 
 /** Scales look the same in every version; everything else is converted. */
