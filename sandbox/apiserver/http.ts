@@ -148,7 +148,7 @@ function answerFixed(frontend: Frontend, exchange: Exchange, path: string, user:
   } else answer.document(200, negotiate(headerOf(request, "accept"), exchange.query), document);
 }
 
-const swaggerProtobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const swaggerProtobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /** `/openapi/v2`, `/openapi/v3` and the documents below it. False: it is none of these. */
 function answerOpenApi(documents: OpenApiDocuments, exchange: Exchange, path: string): boolean {
