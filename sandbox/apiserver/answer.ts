@@ -108,6 +108,8 @@ export class Answer {
   #head(code: number, type: string, length: number): void {
     this.#setCommon(type);
     this.#response.writeHead(code, { "Content-Length": length });
+    // Sent together with the first piece of a text body, Node would encode our warnings as UTF-8 once more.
+    if (this.#warnings.size > 0) this.#response.flushHeaders();
   }
 
   #setCommon(type: string): void {
