@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { loadAll } from "js-yaml";
+import type { RawObject } from "../../../api/index.ts";
+import { mutateCanary } from "../../../mutators/canary.ts";
+import { validateMetricTemplate } from "../../../mutators/metricTemplate.ts";
+import { anIndex, aReview } from "../mutators/builders.ts";
+
+const folder = join(import.meta.dirname, "../../fixtures/guides");
+
+for (const file of readdirSync(folder)) {
+  for (const [place, object] of (loadAll(readFileSync(join(folder, file), "utf8")) as RawObject[]).entries()) {
+    test(`${object.kind} ${object.metadata.name} (${place + 1}. of ${file}) is accepted as it is in the guide`, () => {
+      const mutator = object.kind === "Canary" ? mutateCanary : validateMetricTemplate;
+      const outcome = mutator(aReview(object, null), anIndex());
+      assert.deepEqual(outcome.kind === "refused" ? outcome.issues : [], []);
+    });
+  }
+}
