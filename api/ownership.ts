@@ -20,7 +20,7 @@ export function ownerReferenceOf(canary: RawObject): OwnerReference {
 }
 
 /** Whether this Canary controls the object. Compared by kind and name, so that objects of a restored backup are still known as ours. */
-export function isControlledBy(object: RawObject, canary: RawObject): boolean {
+function isControlledBy(object: RawObject, canary: RawObject): boolean {
   return (object.metadata.ownerReferences ?? []).some(
     (owner) =>
       owner.controller === true &&

@@ -49,7 +49,7 @@ export const gatewayApiV1Beta1Router = gatewayApiRouter({
   acceptance: false,
 });
 
-export function httpRouteResource(version: string): Resource {
+function httpRouteResource(version: string): Resource {
   return { group: "gateway.networking.k8s.io", version, plural: "httproutes", kind: "HTTPRoute" };
 }
 

@@ -18,7 +18,7 @@ import {
 import { releasedMetadata, routeMetadata } from "./metadata.ts";
 import { type Objects, type Router, type RouteState, trafficOf } from "./router.ts";
 
-export const traefikServiceResource: Resource = {
+const traefikServiceResource: Resource = {
   group: "traefik.io",
   version: "v1alpha1",
   plural: "traefikservices",

@@ -13,7 +13,7 @@ import {
 import { primaryScalerName, type ScalerKind } from "./scaler.ts";
 
 /** Read and written as v2 whatever `autoscalerRef.apiVersion` says: the API server converts, and older versions lose metrics. */
-export const hpaResource: Resource = {
+const hpaResource: Resource = {
   group: "autoscaling",
   version: "v2",
   plural: "horizontalpodautoscalers",

@@ -15,7 +15,7 @@ import { deploymentReadiness } from "./readiness.ts";
 import { inherited, primaryTemplate } from "./template.ts";
 import type { PrimaryOptions, SelectorLabel, WorkloadKind } from "./workload.ts";
 
-export const deploymentResource: Resource = {
+const deploymentResource: Resource = {
   group: "apps",
   version: "v1",
   plural: "deployments",
@@ -23,7 +23,7 @@ export const deploymentResource: Resource = {
 };
 
 /** The revision of a primary that was made by another system. */
-export const foreignRevision = "foreign";
+const foreignRevision = "foreign";
 
 /**
  * The primary as the target wants it now, for server-side apply by one field manager. Everything in the target's spec is copied but

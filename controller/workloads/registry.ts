@@ -3,7 +3,7 @@ import { deployment } from "./deployment.ts";
 import type { WorkloadKind } from "./workload.ts";
 
 /** Every kind of target we know; a new one is a file and a line here. */
-export const workloadKinds: readonly WorkloadKind[] = [deployment];
+const workloadKinds: readonly WorkloadKind[] = [deployment];
 
 /** What handles a target of this kind. Undefined: not supported (yet). */
 export function workloadKindOf(target: CanarySpec["targetRef"]): WorkloadKind | undefined {

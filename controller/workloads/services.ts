@@ -26,7 +26,7 @@ export const serviceResource: Resource = { group: "", version: "v1", plural: "se
 /** The three Services of a Canary. */
 export type ServiceRole = "apex" | "primary" | "canary";
 
-export function serviceName(canary: Canary, role: ServiceRole): string {
+function serviceName(canary: Canary, role: ServiceRole): string {
   return role === "apex" ? apexName(canary) : role === "primary" ? primaryName(canary) : canaryName(canary);
 }
 

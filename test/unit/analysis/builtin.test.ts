@@ -8,6 +8,7 @@ import {
   successRateQuery,
 } from "../../../controller/analysis/builtin.ts";
 import { metricsProviderOf, queryModel } from "../../../controller/analysis/queryModel.ts";
+import { parseQuery } from "../../../sandbox/metrics/promql/parser.ts";
 import { aCanary } from "../aCanary.ts";
 
 const model: ObserverModel = queryModel(aCanary().service({ name: "web" }).build(), { name: "request-success-rate" });
@@ -70,6 +71,18 @@ describe("built-in queries", () => {
     const matches = (pod: string) => new RegExp(`^(?:${pattern})$`).test(pod);
     assert.deepEqual(["shop-x7k2p", "shop-primary-x7k2p", "shop-ds-x7k2p"].map(matches), [true, false, false]);
   });
+});
+
+describe("every observer", () => {
+  const providers = "appmesh linkerd istio contour gloo nginx kubernetes skipper traefik osm kuma apisix knative";
+  for (const provider of providers.split(" ")) {
+    it(`of ${provider} writes PromQL`, () => {
+      const observer = observerFor(provider);
+      for (const ask of [successRateQuery, requestRateQuery, durationQuery]) {
+        assert.doesNotThrow(() => parseQuery(ask(observer, model).query));
+      }
+    });
+  }
 });
 
 describe("the choice of an observer", () => {
