@@ -21,7 +21,10 @@ export interface ListWatchOptions {
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly pageSize?: number;
-  /** How often to ask again for a kind that isn't served; `retryNow` is quicker. 5 min unless stated. */
+  /**
+   * The longest wait before asking again for a kind that isn't served; the first ones are as short as any.
+   * 5 min unless stated.
+   */
   readonly notServedRetryMs?: number;
   /** List again and compare, when a watch ends and the last list is older than this. 10 min unless stated. */
   readonly compareAfterMs?: number;
@@ -237,10 +240,10 @@ class Run {
   }
 
   async #backOff({ atLeastMs, error }: BackOff): Promise<void> {
-    const { notServedRetryMs = NOT_SERVED_RETRY_MS } = this.#options;
-    const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.#failures, 10));
+    const longest = this.#absent ? (this.#options.notServedRetryMs ?? NOT_SERVED_RETRY_MS) : LONGEST_BACKOFF_MS;
+    const ceiling = Math.min(longest, FIRST_BACKOFF_MS * 2 ** Math.min(this.#failures, 20));
     this.#failures += 1;
-    const jittered = this.#absent ? notServedRetryMs * (0.9 + 0.2 * this.#random()) : this.#random() * ceiling;
+    const jittered = this.#random() * ceiling;
     const waitMs = Math.max(atLeastMs, jittered);
     if (error !== undefined && !this.#absent) this.#options.onIncident?.({ kind: "failed", error, waitMs });
     if (!this.#wake.signal.aborted) await pause(this.#clock, waitMs, this.#wake.signal);

@@ -33,11 +33,17 @@ describe("a list-watch", () => {
   let incidents: Incident[];
   let told: (() => void)[];
   let failuresSeen: number;
+  let answered: number;
 
   beforeEach(async () => {
     server = await startFakeApiServer();
     clock = fakeClock();
-    transport = createTransport(server.cluster, { userAgent: "test", clock });
+    answered = 0;
+    const onExchange = (): void => {
+      answered += 1;
+      for (const resolve of told.splice(0)) resolve();
+    };
+    transport = createTransport(server.cluster, { userAgent: "test", clock, onExchange });
     changes = [];
     incidents = [];
     told = [];
@@ -195,7 +201,7 @@ describe("a list-watch", () => {
     const call = await startedWith([]);
     openWatch(call);
     const closed = once(call.raw, "close");
-    await clock.armed(1);
+    while (answered < 2) await new Promise<void>((resolve) => told.push(resolve));
     await clock.advance(455_000);
     await closed;
     await afterBackoff();
@@ -224,13 +230,19 @@ describe("a list-watch", () => {
     assert.deepEqual(changes, ["added b@4"]);
   });
 
-  it("a kind that is not served: is synced and empty, asks rarely, and at once when told", async () => {
-    start();
-    (await server.next()).raw.writeHead(404, { "content-type": "text/plain" }).end("404 page not found");
+  it("a kind that is not served: is synced and empty, asks ever more rarely, and at once when told", async () => {
+    start({ notServedRetryMs: 100_000 });
+    const notServed = async (): Promise<void> => {
+      (await server.next()).raw.writeHead(404, { "content-type": "text/plain" }).end("404 page not found");
+    };
+    for (let times = 0; times < 10; times += 1) {
+      await notServed();
+      while (answered <= times) await new Promise<void>((resolve) => told.push(resolve));
+      if (times < 9) await clock.advance(400 * 2 ** times);
+    }
     await watching.store.synced;
     assert.equal(watching.store.served, false);
-    await clock.armed(1);
-    await clock.advance(60_000);
+    await clock.advance(49_999);
     assert.equal(server.waiting, 0);
     watching.retryNow();
     (await server.next()).reply(200, aList(10, [aConfigMap("a", 3)]));
