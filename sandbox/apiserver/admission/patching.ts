@@ -101,7 +101,9 @@ function checkIdentity(attributes: AdmissionAttributes, before: KubeObject, afte
 /** A webhook may rewrite managedFields; entries that cannot be read leave everything as it was. */
 function keepOwnership(after: KubeObject, before: KubeObject): void {
   const entries: unknown = after.metadata.managedFields;
-  if (entries === undefined || (Array.isArray(entries) && entries.every(isOwnershipEntry))) return;
+  const isEmpty = Array.isArray(entries) && entries.length === 0;
+  if (isEmpty) delete after.metadata.managedFields;
+  if (isEmpty || entries === undefined || (Array.isArray(entries) && entries.every(isOwnershipEntry))) return;
   if (before.metadata.managedFields === undefined) delete after.metadata.managedFields;
   else after.metadata.managedFields = before.metadata.managedFields;
 }

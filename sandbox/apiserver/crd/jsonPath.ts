@@ -11,9 +11,10 @@ export function compileJsonPath(path: string): (root: unknown) => unknown[] {
   const trimmed = path.replace(/^\{(.*)\}$/, "$1").replace(/^\$/, "");
   const text = trimmed.startsWith(".") || trimmed.startsWith("[") ? trimmed : `.${trimmed}`;
   const steps: Step[] = [];
-  tokens.lastIndex = 0;
-  while (tokens.lastIndex < text.length) {
-    const match = tokens.exec(text);
+  // A scanner of its own: filters compile paths while this one is being read.
+  const scanner = new RegExp(tokens);
+  while (scanner.lastIndex < text.length) {
+    const match = scanner.exec(text);
     if (match === null) return () => [];
     steps.push(stepOf(match));
   }
