@@ -8,7 +8,18 @@ interface Recorded {
   count: number;
 }
 
+interface Happening {
+  readonly about: KubeObject;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+  /** Further fields of the Event: `involvedObject.fieldPath`, `source.host`. */
+  readonly details: { readonly fieldPath?: string; readonly host?: string };
+  readonly at: Date;
+}
+
 const REMEMBERED = 2000;
+const WRITTEN_AFTER_MS = 30;
 
 /** Writes events one after the other. Failing to write one is no failure of the controller: the event is lost. */
 export class EventRecorder {
@@ -16,6 +27,8 @@ export class EventRecorder {
   readonly #component: string;
   readonly #now: () => Date;
   readonly #recorded = new Map<string, Recorded>();
+  #waiting: Happening[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(client: Client, component: string, now: () => Date) {
@@ -24,31 +37,31 @@ export class EventRecorder {
     this.#now = now;
   }
 
-  /** `details` are further fields of the Event: `involvedObject.fieldPath`, `source.host`. */
+  /** Written a moment later: what is told may wait, what is done may not. */
   record(
     about: KubeObject,
     type: "Normal" | "Warning",
     reason: string,
     message: string,
-    details: { fieldPath?: string; host?: string } = {},
+    details: Happening["details"] = {},
   ): void {
-    const at = this.#now();
-    this.#tail = this.#tail.then(() => this.#write(about, type, reason, message, details, at)).catch(() => undefined);
+    this.#waiting.push({ about, type, reason, message, details, at: this.#now() });
+    this.#timer ??= setTimeout(() => void this.flushed(), WRITTEN_AFTER_MS).unref();
   }
 
   /** Resolves when everything recorded so far has been written or given up. */
   flushed(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const happenings = this.#waiting;
+    this.#waiting = [];
+    this.#tail = this.#tail.then(async () => {
+      for (const happening of happenings) await this.#write(happening).catch(() => undefined);
+    });
     return this.#tail;
   }
 
-  async #write(
-    about: KubeObject,
-    type: string,
-    reason: string,
-    message: string,
-    details: { fieldPath?: string; host?: string },
-    at: Date,
-  ): Promise<void> {
+  async #write({ about, type, reason, message, details, at }: Happening): Promise<void> {
     const { name = "", namespace = "default", uid = "", resourceVersion = "" } = about.metadata;
     const key = [uid, type, reason, message, details.fieldPath].join("\n");
     const before = this.#recorded.get(key);

@@ -2,8 +2,10 @@
  * Owner references: dependents of what is gone are deleted, a foreground deletion waits for its dependents, an orphaning one
  * lets them go. Keys are `resource|namespace/name`.
  */
+import { isDeepStrictEqual } from "node:util";
 import { ApiError, type KubeObject, type OwnerReference, type ResourceKey } from "../apiserver/types.ts";
 import type { Access } from "./access.ts";
+import type { Change } from "./informer.ts";
 import { keyOfObject, splitKey } from "./metadata.ts";
 import type { KeyQueue } from "./queue.ts";
 import type { KnownResource, ResourceMap } from "./resourceMap.ts";
@@ -27,13 +29,12 @@ export class GarbageCollector {
 
   watch(queue: KeyQueue): void {
     this.#resources.listen((resource) => {
-      this.#access.informer(resource.key).listen(({ type, object }) => {
-        const finalizers = object.metadata.finalizers ?? [];
-        if (type === "DELETED") {
-          this.#enqueueDependents(queue, object);
-          this.#enqueueOwners(queue, object);
-        } else if (object.metadata.ownerReferences !== undefined || finalizers.some(isOurs)) {
-          queue.add(`${resource.key}|${keyOfObject(object)}`);
+      this.#access.informer(resource.key).listen((change) => {
+        if (change.type === "DELETED") {
+          this.#enqueueDependents(queue, change.object);
+          this.#enqueueOwners(queue, change.object);
+        } else if (concernsCollector(change)) {
+          queue.add(`${resource.key}|${keyOfObject(change.object)}`);
         }
       });
     });
@@ -93,6 +94,7 @@ export class GarbageCollector {
     const resource = this.#resources.find(apiVersion, kind);
     if (resource === undefined) return false;
     const namespace = resource.namespaced ? (dependent.metadata.namespace ?? "") : "";
+    if (this.#access.informer(resource.key).get(namespace, name)?.metadata.uid === uid) return false;
     try {
       return this.#access.client.get(resource.key, namespace, name)?.metadata.uid !== uid;
     } catch (error) {
@@ -147,6 +149,9 @@ export class GarbageCollector {
   }
 }
 
-function isOurs(finalizer: string): boolean {
-  return finalizer === FOREGROUND || finalizer === ORPHAN;
+/** New owners, or a deletion that waits for the collector. Owners that go are seen at the owner. */
+function concernsCollector({ object, old }: Change): boolean {
+  const { ownerReferences, finalizers = [] } = object.metadata;
+  if (finalizers.includes(FOREGROUND) || finalizers.includes(ORPHAN)) return true;
+  return ownerReferences !== undefined && !isDeepStrictEqual(old?.metadata.ownerReferences, ownerReferences);
 }
