@@ -14,7 +14,7 @@ import {
   serverVersion,
 } from "./discovery.ts";
 import { type Exchange, handleResource, type PodLog } from "./handlers.ts";
-import { emptySwaggerProtobuf, type OpenApiDocuments } from "./openapi.ts";
+import type { OpenApiDocuments } from "./openapi.ts";
 import { negotiate } from "./present.ts";
 import { findObject } from "./read.ts";
 import type { Registry } from "./registry.ts";
@@ -155,7 +155,7 @@ function answerOpenApi(documents: OpenApiDocuments, exchange: Exchange, path: st
   const { request, answer } = exchange;
   if (path === "/openapi/v2") {
     const protobuf = (headerOf(request, "accept") ?? "").includes("protobuf");
-    if (protobuf) answer.bytes(200, swaggerProtobuf, emptySwaggerProtobuf());
+    if (protobuf) answer.bytes(200, swaggerProtobuf, documents.swaggerProtobuf());
     else answer.document(200, { media: "application/json" }, documents.swagger());
     return true;
   }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { groupVersions } from "./discovery.ts";
+import { swaggerProtobuf } from "./openapiProtobuf.ts";
 import type { Registry } from "./registry.ts";
 import { apiVersionOf, type Resource, type TypeSchema } from "./types.ts";
 
@@ -51,6 +52,17 @@ export class OpenApiDocuments {
     return text;
   }
 
+  /** `/openapi/v2` in protobuf. */
+  swaggerProtobuf(): Buffer {
+    const kinds = this.#registry.all().flatMap((resource) =>
+      resource.versions.map((version) => {
+        const schema = resource.custom ? schemaOf(resource, version) : undefined;
+        return { resource, version, name: nameOf(resource, version), schema };
+      }),
+    );
+    return swaggerProtobuf(kinds);
+  }
+
   /** `/openapi/v2` as JSON: definitions of all kinds, no paths. */
   swagger(): Json {
     const definitions: Json = {};
@@ -61,13 +73,6 @@ export class OpenApiDocuments {
     }
     return { swagger: "2.0", info: { title: "Kubernetes", version: "v1.36.2" }, paths: {}, definitions };
   }
-}
-
-/** The smallest `/openapi/v2` in protobuf (`openapi.v2.Document`): kubectl 1.20 reads no other form and needs no more. */
-export function emptySwaggerProtobuf(): Buffer {
-  const field = (number: number, bytes: Buffer) => Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
-  const info = Buffer.concat([field(1, Buffer.from("Kubernetes")), field(2, Buffer.from("v1.36.2"))]);
-  return Buffer.concat([field(1, Buffer.from("2.0")), field(2, info)]);
 }
 
 function rootOf(group: string, version: string): string {
