@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fieldsOf, itemsOf, numberOf } from "../../api/index.ts";
 import { readObject, resources } from "./cluster.ts";
 import type { Stack } from "./stack.ts";
@@ -35,6 +36,8 @@ const visitorEveryMs = 20;
 const insideEveryMs = 80;
 /** How long to look after the rollback, in milliseconds: the target drains and goes meanwhile. */
 const aftermathMs = 4_000;
+/** Traffic before the first release, so that the metrics system has met the gateway. */
+const ordinaryMs = 2_000;
 const reactionLimitMs = 250;
 
 /** One good release and one bad one, under steady traffic from the first moment to the last. */
@@ -66,7 +69,7 @@ export async function tell(stack: Stack, watcher: Watcher, narrator: Narrator, t
   const badUntil = Date.now();
   narrator.note("everybody is back on the primary; watching what comes after");
   await watcher.until("the target going to zero", ({ targetReplicas }) => targetReplicas === 0, 15_000);
-  await new Promise((resolve) => setTimeout(resolve, aftermathMs));
+  await delay(aftermathMs);
 
   await Promise.all(traffic.map((each) => each.stop()));
   const hits = traffic.flatMap((each) => each.hits);
@@ -109,6 +112,8 @@ async function bootstrap(stack: Stack, watcher: Watcher, narrator: Narrator, tra
   narrator.note(`visitors come through the gateway: curl -H 'Host: www.example.com' ${gateway}`);
   traffic.push(startTraffic({ url: gateway, host: "www.example.com", everyMs: visitorEveryMs }));
   await watcher.until("the target going to zero", ({ targetReplicas }) => targetReplicas === 0, 15_000);
+  narrator.note("a moment of ordinary traffic");
+  await delay(ordinaryMs);
 }
 
 async function gatewayUrl(stack: Stack): Promise<string> {

@@ -91,7 +91,8 @@ export class Answer {
     if (!this.#compress || size < compressFrom) {
       this.#head(code, type, size);
       response.cork();
-      for (const piece of pieces) response.write(piece);
+      // Headers that leave together with a text are encoded like it; bytes leave our warnings as they are.
+      for (const piece of pieces) response.write(this.#warnings.size > 0 ? Buffer.from(piece) : piece);
       response.uncork();
       response.end();
       return;
@@ -108,8 +109,6 @@ export class Answer {
   #head(code: number, type: string, length: number): void {
     this.#setCommon(type);
     this.#response.writeHead(code, { "Content-Length": length });
-    // Sent together with the first piece of a text body, Node would encode our warnings as UTF-8 once more.
-    if (this.#warnings.size > 0) this.#response.flushHeaders();
   }
 
   #setCommon(type: string): void {
