@@ -101,8 +101,16 @@ function listenerVerdicts(listener: Listener): Record<string, Verdict> {
   };
 }
 
-/** Accepts the GatewayClasses that name our controller. */
+/** Makes the class `istio`, as Istio does when it starts, and accepts the GatewayClasses that name our controller. */
 export async function publishClasses(client: Client, world: GatewayWorld, now: Date): Promise<void> {
+  if (world.servesClasses() && !world.classes.has("/istio")) {
+    await client.create(`gatewayclasses.${GATEWAY_GROUP}`, {
+      apiVersion: `${GATEWAY_GROUP}/v1`,
+      kind: "GatewayClass",
+      metadata: { name: "istio" },
+      spec: { controllerName: CONTROLLER_NAME, description: "The gateway of the sandbox, which stands in for Istio's" },
+    });
+  }
   for (const gatewayClass of world.classes.values()) {
     if (gatewayClass["spec"]?.controllerName !== CONTROLLER_NAME) continue;
     const before = gatewayClass["status"]?.conditions as Condition[] | undefined;

@@ -9,6 +9,8 @@ export const CONTROLLER_NAME = "istio.io/gateway-controller";
 /** The objects of Gateway API, as watched. */
 export interface GatewayWorld {
   readonly classes: ReadonlyMap<string, KubeObject>;
+  /** Whether GatewayClasses can be written: their definition is installed. */
+  servesClasses(): boolean;
   /** Gateways of a class that is ours. */
   gateways(): KubeObject[];
   gateway(namespace: string, name: string): KubeObject | undefined;
@@ -44,6 +46,7 @@ export function watchGatewayWorld(client: Client, directory: Directory, changed:
   const routes = collect(`httproutes.${GATEWAY_GROUP}`);
   const grants = collect(`referencegrants.${GATEWAY_GROUP}`);
   const namespaces = collect("namespaces");
+  const definitions = collect("customresourcedefinitions.apiextensions.k8s.io");
   directory.onServices(changed);
 
   const isOurs = (gateway: KubeObject): boolean => {
@@ -62,6 +65,11 @@ export function watchGatewayWorld(client: Client, directory: Directory, changed:
 
   return {
     classes,
+    servesClasses: () => {
+      const conditions: { type: string; status: string }[] =
+        definitions.get(`/gatewayclasses.${GATEWAY_GROUP}`)?.["status"]?.conditions ?? [];
+      return conditions.some((condition) => condition.type === "Established" && condition.status === "True");
+    },
     gateways: () => [...gateways.values()].filter(isOurs),
     gateway: (namespace, name) => {
       const found = gateways.get(`${namespace}/${name}`);

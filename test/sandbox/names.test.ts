@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { request as openRequest } from "node:http";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { putService } from "../unit/sandbox/fakeClient.ts";
 import { type Answer, backends, get, startTrafficBench, type TrafficBench } from "./trafficBench.ts";
@@ -57,6 +58,32 @@ describe("names", () => {
       assert.match(body, /no such host in the sandbox/);
     }
     assert.equal((await get(bench.network.proxyUrl)).status, 400);
+  });
+
+  test("tunnels lead to Services and aliases and nowhere else", async () => {
+    bench.network.alias("weir", "webhook", 443, { host: "127.0.0.1", port: bench.canary.port });
+    const tunnel = (path: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const { hostname, port } = new URL(bench.network.proxyUrl);
+        const asked = openRequest({ hostname, port, method: "CONNECT", path });
+        asked.on("error", reject);
+        asked.on("connect", (response, socket) => {
+          if (response.statusCode !== 200) {
+            socket.destroy();
+            resolve(`refused with ${response.statusCode}`);
+            return;
+          }
+          socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+          let text = "";
+          socket.on("data", (chunk) => (text += chunk));
+          socket.on("end", () => resolve(text));
+        });
+        asked.end();
+      });
+    assert.match(await tunnel("webhook.weir.svc:443"), /canary/);
+    assert.match(await tunnel("podinfo-primary.test:9898"), /primary/);
+    assert.equal(await tunnel("example.org:443"), "refused with 502");
+    assert.equal(await tunnel("nonsense"), "refused with 502");
   });
 
   test("calls straight to a Service are counted as a mesh would", async () => {
