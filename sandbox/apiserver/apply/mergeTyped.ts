@@ -18,7 +18,10 @@ export function mergeTyped(live: unknown, applied: unknown, schema: TypeSchema):
   if (!isObject(live) || !isObject(applied)) return applied;
   const merged: JsonObject = { ...live };
   for (const [name, field] of Object.entries(applied)) {
-    merged[name] = mergeTyped(live[name], field, shape.fieldType(name));
+    const present = Object.hasOwn(live, name) ? live[name] : undefined;
+    const value = mergeTyped(present, field, shape.fieldType(name));
+    // Not a plain assignment: a field may be called `__proto__`.
+    Object.defineProperty(merged, name, { value, enumerable: true, configurable: true, writable: true });
   }
   return merged;
 }

@@ -25,7 +25,10 @@ export function applyJsonPatch<T>(document: T, operations: unknown): T {
     );
   }
   const root = { document: clone(document) as unknown };
-  for (const operation of operations) perform(root, operation as Operation);
+  for (const operation of operations) {
+    if (typeof operation !== "object" || operation === null) throw rejected();
+    perform(root, operation as Operation);
+  }
   return root.document as T;
 }
 

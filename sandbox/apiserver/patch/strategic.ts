@@ -48,7 +48,7 @@ function mergeObject(original: Fields, patch: Fields, schema: TypeSchema | undef
 function mergeField(original: Fields, key: string, value: unknown, schema: TypeSchema | undefined): void {
   if (key.startsWith(deleteFromPrimitiveList)) {
     const name = key.slice(deleteFromPrimitiveList.length);
-    const list = original[name];
+    const list = Object.hasOwn(original, name) ? original[name] : undefined;
     if (!Array.isArray(value)) throw senseless(`invalid value for ${key}: it must be a list`);
     if (Array.isArray(list)) original[name] = list.filter((item) => !value.includes(item));
     return;
@@ -57,15 +57,21 @@ function mergeField(original: Fields, key: string, value: unknown, schema: TypeS
     delete original[key];
     return;
   }
-  const present = original[key];
   const type = fieldOf(schema, key);
+  define(original, key, mergeValue(Object.hasOwn(original, key) ? original[key] : undefined, value, type));
+}
+
+function mergeValue(present: unknown, value: unknown, type: TypeSchema | undefined): unknown {
   if (isObject(present) && isObject(value)) {
-    original[key] = strategyIs(type, "replace") ? value : mergeObject(present, value, type);
-  } else if (Array.isArray(present) && Array.isArray(value)) {
-    original[key] = mergeList(present, value, type);
-  } else {
-    original[key] = withoutDirectives(value);
+    return strategyIs(type, "replace") ? value : mergeObject(present, value, type);
   }
+  if (Array.isArray(present) && Array.isArray(value)) return mergeList(present, value, type);
+  return withoutDirectives(value);
+}
+
+/** A key like `__proto__` is data, too: reading or assigning it plainly would reach the prototype of all objects. */
+function define(fields: Fields, key: string, value: unknown): void {
+  Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Keys that the patch does not name are dropped: how `strategy` changes its type, or a volume its source. */
@@ -89,8 +95,8 @@ function applyElementOrders(original: Fields, patch: Fields, schema: TypeSchema 
     if (!Array.isArray(order)) throw senseless(`${key} must be a list`);
     const name = key.slice(setElementOrder.length);
     const type = fieldOf(schema, name);
-    const before = original[name];
-    const change = patch[name];
+    const before = Object.hasOwn(original, name) ? original[name] : undefined;
+    const change = Object.hasOwn(patch, name) ? patch[name] : undefined;
     delete patch[name];
     if (before === undefined && change === undefined) continue;
     const previous = Array.isArray(before) ? before : [];
@@ -179,7 +185,8 @@ function withoutKey(fields: Fields, unwanted: string): Fields {
 }
 
 function fieldOf(schema: TypeSchema | undefined, key: string): TypeSchema | undefined {
-  return schema?.fields?.[key] ?? schema?.values;
+  const { fields = {}, values } = schema ?? {};
+  return Object.hasOwn(fields, key) ? fields[key] : values;
 }
 
 function strategyIs(type: TypeSchema | undefined, strategy: "merge" | "replace"): boolean {
