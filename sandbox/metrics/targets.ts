@@ -79,7 +79,7 @@ function relabel(sample: Sample, target: Labels): Sample {
  * Where a pod's metrics are: by its prometheus.io annotations, else on its first port. `prometheus.io/scrape: "false"` keeps
  * it out, as does having no port.
  */
-export function podTarget(pod: KubeObject, locate: Locate): Target[] {
+function podTarget(pod: KubeObject, locate: Locate): Target[] {
   const annotations = pod.metadata.annotations ?? {};
   const { podIP, phase } = (pod["status"] ?? {}) as { podIP?: string; phase?: string };
   const port = annotations["prometheus.io/port"] ?? firstPort(pod);

@@ -156,7 +156,7 @@ function describe(
 }
 
 /** The workload as a mesh names it: the controlling owner, without the template hash that a ReplicaSet's name ends in. */
-export function workloadOf(pod: KubeObject | undefined): string {
+function workloadOf(pod: KubeObject | undefined): string {
   const owner = pod?.metadata.ownerReferences?.find((reference) => reference.controller === true);
   if (pod === undefined || owner === undefined) return pod?.metadata.name ?? "unknown";
   const hash = pod.metadata.labels?.["pod-template-hash"];

@@ -33,7 +33,7 @@ export function passOn(raw: readonly string[]): HeaderList {
   return named === undefined ? kept : named.reduce((list, name) => without(list, name), kept);
 }
 
-export function without(headers: HeaderList, name: string): HeaderList {
+function without(headers: HeaderList, name: string): HeaderList {
   const lower = name.toLowerCase();
   const kept: HeaderList = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {

@@ -37,7 +37,7 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
 }
 
 /** `*.example.com` matches any number of labels in front, but not the bare domain. */
-export function hostMatches(pattern: string, host: string): boolean {
+function hostMatches(pattern: string, host: string): boolean {
   if (!pattern.startsWith("*.")) return pattern === host;
   return host.length > pattern.length - 1 && host.endsWith(pattern.slice(1));
 }
@@ -52,7 +52,7 @@ export function intersectHosts(a: string | undefined, b: string | undefined): st
 }
 
 /** Whether a request meets every part of a match. */
-export function matches(match: Match, request: RequestFacts): boolean {
+function matches(match: Match, request: RequestFacts): boolean {
   if (match.method !== undefined && match.method !== request.method) return false;
   if (match.path !== undefined && !pathMatches(match.path, request.path)) return false;
   if (match.host !== undefined && !hostMatches(match.host, request.host)) return false;

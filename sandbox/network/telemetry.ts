@@ -31,7 +31,7 @@ interface Series {
 }
 
 /** A counter and a histogram over the same labels, as every proxy exports them. */
-export function createRequestFamily(counter: string, histogram: string, bounds: readonly number[]) {
+function createRequestFamily(counter: string, histogram: string, bounds: readonly number[]) {
   const series = new Map<string, Series>();
   return {
     /** `value` in the unit of the bounds. `key` must stand for exactly these labels. */

@@ -96,7 +96,7 @@ export async function startTraefik(options: TraefikOptions): Promise<Traefik> {
 }
 
 /** Entries of an IngressRoute. Throws on what can't be carried out. */
-export function readIngressRoute(route: KubeObject, services: ReadonlyMap<string, KubeObject>): Entry[] {
+function readIngressRoute(route: KubeObject, services: ReadonlyMap<string, KubeObject>): Entry[] {
   const namespace = route.metadata.namespace ?? "";
   const group = route.apiVersion.split("/")[0] ?? "";
   const rules = (route["spec"]?.routes ?? []) as { match: string; priority?: number; services?: ServiceRef[] }[];

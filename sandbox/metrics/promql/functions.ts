@@ -5,14 +5,14 @@ import { bucketQuantile } from "./histogram.ts";
 import { extrapolatedGrowth, instantRate } from "./rate.ts";
 import { type MatrixSeries, unique, type Value, type VectorSample, withoutLabels, withoutName } from "./values.ts";
 
-export interface Call {
+interface Call {
   readonly args: readonly Value[];
   readonly expressions: readonly Expression[];
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
 
-export interface QueryFunction {
+interface QueryFunction {
   readonly args: readonly ValueType[];
   /** How many of the last arguments may be left out. */
   readonly optional?: number;
