@@ -143,8 +143,6 @@ export function createTransport(cluster: Cluster, options: TransportOptions): Tr
             throw refusalOf(request, answer.statusCode, body, answer.headers["retry-after"]);
           }
           deadline.disarm();
-          // An abort before the first read must not surface as an uncaught event; the reader gets it as a rejection.
-          answer.body.on("error", () => undefined);
           return chunksOf(request, answer.body, deadline);
         },
         false,

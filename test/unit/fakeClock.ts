@@ -6,6 +6,8 @@ export interface FakeClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Timers that are armed. */
   readonly pending: number;
+  /** Resolves once at least `count` timers are armed. */
+  armed(count: number): Promise<void>;
 }
 
 interface Timer {
@@ -17,6 +19,13 @@ interface Timer {
 export function fakeClock(start = new Date("2026-01-01T00:00:00Z")): FakeClock {
   let elapsed = 0;
   let timers: Timer[] = [];
+  let waiters: { count: number; resolve: () => void }[] = [];
+
+  const tellWaiters = (): void => {
+    const ready = waiters.filter((waiter) => timers.length >= waiter.count);
+    waiters = waiters.filter((waiter) => timers.length < waiter.count);
+    for (const waiter of ready) waiter.resolve();
+  };
 
   return {
     now: () => new Date(start.getTime() + elapsed),
@@ -25,6 +34,7 @@ export function fakeClock(start = new Date("2026-01-01T00:00:00Z")): FakeClock {
       const timer = { at: elapsed + Math.max(0, ms), run };
       timers.push(timer);
       timers.sort((a, b) => a.at - b.at);
+      tellWaiters();
       return () => {
         timers = timers.filter((other) => other !== timer);
       };
@@ -44,6 +54,12 @@ export function fakeClock(start = new Date("2026-01-01T00:00:00Z")): FakeClock {
     },
     get pending() {
       return timers.length;
+    },
+    armed(count) {
+      return new Promise((resolve) => {
+        waiters.push({ count, resolve });
+        tellWaiters();
+      });
     },
   };
 }

@@ -169,6 +169,28 @@ describe("the lease", () => {
     assert.deepEqual([lease.mayWrite(), lease.isLeader()], [false, false]);
   });
 
+  it("a renewal that was answered after its own deadline revives nothing", async () => {
+    const slow = { ...server.api, replace: server.api.replace };
+    const lease = startLease({
+      api: slow,
+      namespace: "n",
+      name: "l",
+      identity: "a",
+      clock,
+      onLost: () => told.push("lost"),
+    });
+    leases.push(lease);
+    await lease.acquired;
+    slow.replace = async (...call) => {
+      await new Promise<void>((resolve) => clock.setTimer(12_000, resolve));
+      return server.api.replace(...call);
+    };
+    await clock.advance(13_000);
+    assert.deepEqual(told, ["lost"]);
+    await clock.advance(1000);
+    assert.equal(lease.isLeader(), false);
+  });
+
   it("is given up as soon as another holder is seen in it", async () => {
     const a = compete("a");
     await a.acquired;
