@@ -121,6 +121,22 @@ describe("a CustomResourceDefinition in a running cluster", () => {
     await gone(definitions, widgets);
   });
 
+  it("waits with its end for objects that have finalizers", async () => {
+    await client.create(definitions, aDefinition({}));
+    const held = aWidget({});
+    const created = await client.create(widgets, {
+      ...held,
+      metadata: { ...held.metadata, finalizers: ["test/hold"] },
+    });
+    await client.delete(definitions, "", widgets);
+    const terminating = await definitionWhere(widgets, (object) => object.metadata.deletionTimestamp !== undefined);
+    assert.equal(conditionOf(terminating, "Terminating").reason, "InstanceDeletionPending");
+    const live = client.get(widgets, "default", "w");
+    assert.deepEqual(live?.metadata.finalizers, created.metadata.finalizers);
+    await client.patch(widgets, "default", "w", "merge", { metadata: { finalizers: null } });
+    await gone(definitions, widgets);
+  });
+
   it("whose names are taken is not served and says why", async () => {
     await client.create(definitions, aDefinition({}));
     await definitionWhere(widgets, (object) => conditionOf(object, "Established") !== undefined);
