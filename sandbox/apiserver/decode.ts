@@ -95,9 +95,9 @@ function wrongKind(object: KubeObject, resource: Resource, version: string, name
     return invalid(resource.group, kind, name || (object.metadata?.name ?? ""), [error]);
   }
   const stated = apiVersion.slice(apiVersion.indexOf("/") + 1);
-  const sameGroup = apiVersion === apiVersionOf(resource.group, version);
+  const unregistered = apiVersion === apiVersionOf(resource.group, version) || apiVersion.startsWith("meta.k8s.io/");
   const group = resource.group === "" ? "core" : resource.group.split(".")[0];
-  const why = sameGroup
+  const why = unregistered
     ? `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "${scheme}"`
     : `converting (${stated}.${kind}) to (${group}.${resource.kind}): unknown conversion`;
   return badRequest(`${kind} in version "${stated}" cannot be handled as a ${resource.kind}: ${why}`);

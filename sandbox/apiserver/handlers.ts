@@ -63,7 +63,7 @@ function checkStatusSubresource(call: Call): void {
 
 async function answerList(cluster: Cluster, call: Call, exchange: Exchange): Promise<void> {
   const { resource, version } = call.request;
-  const form = negotiate(exchange.request.headers.accept, exchange.query);
+  const form = negotiate(exchange.request.headers.accept, exchange.query, resource.custom);
   const page = await listObjects(cluster, call, exchange.query);
   if (isPlain(form)) {
     exchange.answer.pieces(200, encodeList(resource, apiVersionOf(resource.group, version), page));
@@ -164,7 +164,7 @@ async function answerLog(cluster: Cluster, call: Call, exchange: Exchange, podLo
 
 function sendObject(cluster: Cluster, call: Call, exchange: Exchange, code: number, object: KubeObject): void {
   const { resource, version } = call.request;
-  const form = negotiate(exchange.request.headers.accept, exchange.query);
+  const form = negotiate(exchange.request.headers.accept, exchange.query, resource.custom);
   const plain = object.kind !== resource.kind;
   const document = plain ? object : presentObject(form, resource, version, object, cluster.now());
   if (document === object && isPlain({ ...form, as: "object" })) exchange.answer.object(code, object);

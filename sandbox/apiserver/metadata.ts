@@ -42,13 +42,28 @@ const immutable = [
 export function keepSystemFields(next: KubeObject, old: KubeObject): void {
   for (const field of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
     const value = next.metadata[field];
-    if (value !== undefined && value !== null && value !== "") continue;
+    const stated = value !== undefined && value !== null && value !== "";
+    if (stated && field !== "creationTimestamp") continue;
     if (old.metadata[field] === undefined) delete next.metadata[field];
     else Object.assign(next.metadata, { [field]: old.metadata[field] });
   }
   if (old.metadata.generation === undefined) delete next.metadata.generation;
   else next.metadata.generation = old.metadata.generation;
   delete next.metadata["selfLink"];
+}
+
+const finalizersOfTheServer = new Set(["orphan", "foregroundDeletion", "kubernetes"]);
+
+/** Warnings for finalizers that custom resources get with this write and that others may use as well. */
+export function finalizerWarnings(next: KubeObject, old: KubeObject | undefined): string[] {
+  const before = old?.metadata.finalizers ?? [];
+  const added = (next.metadata.finalizers ?? []).filter((each) => !before.includes(each) && !each.includes("/"));
+  return added
+    .filter((each) => !finalizersOfTheServer.has(each))
+    .map(
+      (each) =>
+        `metadata.finalizers: ${JSON.stringify(each)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
+    );
 }
 
 /** Rules of metadata that hold for updates of every kind. */

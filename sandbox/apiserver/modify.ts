@@ -135,8 +135,16 @@ function patchedCopy(call: Call, live: KubeObject, type: Exclude<PatchType, "app
   }
 }
 
-async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, patch: unknown): Promise<Written> {
+function checkApplied(call: Call, patch: unknown): asserts patch is Record<string, unknown> {
   if (!isRecord(patch)) throw badRequest("error decoding YAML: expected an object");
+  const { resource, version } = call.request;
+  const { apiVersion = "", kind = "" } = patch as { apiVersion?: string; kind?: string };
+  if (apiVersion === apiVersionOf(resource.group, version) && kind === resource.kind) return;
+  throw badRequest(`invalid object type: ${apiVersion === "" ? "/" : apiVersion}, Kind=${kind}`);
+}
+
+async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, patch: unknown): Promise<Written> {
+  checkApplied(call, patch);
   const { resource, namespace, name, version, subresource } = call.request;
   checkAppliedType(resource, version, patch);
   const key = keyOfResource(resource);
@@ -154,6 +162,8 @@ async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, 
         ...(subresource === undefined ? {} : { subresource }),
       }),
     );
+    const { uid } = (patch as unknown as KubeObject).metadata ?? {};
+    if (uid !== undefined) next.metadata.uid = uid;
     resource.strategy.setDefaults(next, version, live);
     return next;
   };
@@ -161,6 +171,7 @@ async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, 
     if (subresource !== undefined) throw notFound(resource, name);
     const next = applied(undefined);
     next.metadata.name ??= name;
+    delete next.metadata.resourceVersion;
     // An apply that creates may carry the version it once read; it means nothing any more.
     delete next.metadata.resourceVersion;
     checkIdentity(call, next, true);
@@ -170,6 +181,7 @@ async function applyObject(cluster: Cluster, call: Call, choices: WriteChoices, 
   }
   return await updateObject(cluster, call, choices, (live) => {
     const next = applied(live);
+    next.metadata.name ??= name;
     checkIdentity(call, next, false);
     return next;
   });

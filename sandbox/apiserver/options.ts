@@ -40,7 +40,7 @@ export function parseWriteChoices(query: URLSearchParams, kind: OptionsKind, app
     dryRun: dryRun.length > 0,
     fieldManager,
     fieldValidation: validation === "" ? "Warn" : (validation as WriteChoices["fieldValidation"]),
-    force: force === "true" || force === "1",
+    force: force !== null && force !== "false" && force !== "0",
     document: optionsDocument(kind === "PatchOptions" ? "UpdateOptions" : kind, dryRun, fieldManager, validation),
   };
 }

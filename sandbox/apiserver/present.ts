@@ -2,31 +2,36 @@ import { dump } from "js-yaml";
 import type { Page } from "./read.ts";
 import { notAcceptable } from "./status.ts";
 import { tableOf } from "./tables.ts";
-import type { KubeObject, Resource, StoreEvent } from "./types.ts";
+import { ApiError, type KubeObject, type Resource, type StoreEvent } from "./types.ts";
 
 /** The form of an answer that the client asked for. */
 export interface Form {
   readonly media: "application/json" | "application/yaml";
-  readonly as: "object" | "Table" | "PartialObjectMetadata";
+  readonly as: "object" | "Table" | "PartialObjectMetadata" | "PartialObjectMetadataList";
   readonly includeObject: "None" | "Metadata" | "Object";
   /** Indented, for people. */
   readonly pretty: boolean;
 }
 
 /** Picks the first form of the Accept header that can be served. Throws 406. */
-export function negotiate(accept: string | undefined, query: URLSearchParams): Form {
+export function negotiate(accept: string | undefined, query: URLSearchParams, custom = false): Form {
   const includeObject = query.get("includeObject");
   const include = includeObject === "None" || includeObject === "Object" ? includeObject : "Metadata";
   const wanted = accept === undefined || accept.trim() === "" ? "*/*" : accept;
+  let known = false;
   for (const clause of wanted.split(",")) {
     const [type = "", ...parameters] = clause.split(";").map((part) => part.trim());
     const media = mediaOf(type);
     if (media === undefined) continue;
     const values = new Map(parameters.map((parameter) => parameter.split("=") as [string, string]));
+    known = true;
     const as = formOf(values);
     if (as !== undefined) return { media, as, includeObject: include, pretty: isTrue(query.get("pretty")) };
   }
-  throw notAcceptable();
+  if (known || custom || wanted.includes("application/vnd.kubernetes.protobuf")) throw notAcceptable();
+  const text = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+  const message = `406: Not Acceptable\n\nAvailable representations: ${text}`;
+  throw new ApiError(406, "NotAcceptable", message, {});
 }
 
 function isTrue(text: string | null): boolean {
@@ -52,7 +57,7 @@ function formOf(parameters: ReadonlyMap<string, string>): Form["as"] | undefined
   const { g, v } = { g: parameters.get("g"), v: parameters.get("v") };
   if (g !== "meta.k8s.io" || (v !== "v1" && v !== "v1beta1")) return undefined;
   if (as === "Table") return "Table";
-  return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? "PartialObjectMetadata" : undefined;
+  return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? as : undefined;
 }
 
 const encoded = new WeakMap<KubeObject, string>();
@@ -104,6 +109,8 @@ export function presentObject(form: Form, resource: Resource, version: string, o
       return object;
     case "PartialObjectMetadata":
       return partialOf(object);
+    case "PartialObjectMetadataList":
+      throw wrongCardinality(form.as, `not a list (${goTypeOf(resource)})`);
     case "Table":
       return tableOf(resource, version, [object], { resourceVersion: object.metadata.resourceVersion }, form, now);
   }
@@ -111,14 +118,23 @@ export function presentObject(form: Form, resource: Resource, version: string, o
 
 /** A list in the form asked for, other than the plain one. */
 export function presentList(form: Form, resource: Resource, version: string, page: Page, now: Date): unknown {
-  if (form.as === "Table")
-    return tableOf(resource, version, page.items, listMetadata(page, resource.custom), form, now);
+  if (form.as === "PartialObjectMetadata") throw wrongCardinality(form.as, `a list (${goTypeOf(resource)}List)`);
+  if (form.as === "Table") return tableOf(resource, version, page.items, listMetadata(page, false), form, now);
   return {
     kind: "PartialObjectMetadataList",
     apiVersion: "meta.k8s.io/v1",
-    metadata: listMetadata(page, resource.custom),
+    metadata: listMetadata(page, false),
     items: page.items.map(partialOf),
   };
+}
+
+function wrongCardinality(asked: string, found: string): ApiError {
+  return new ApiError(406, "NotAcceptable", `you requested ${asked}, but the requested object is ${found}`);
+}
+
+function goTypeOf(resource: Resource): string {
+  if (resource.custom) return "*unstructured.Unstructured";
+  return `*${resource.group === "" ? "core" : resource.group.split(".")[0]}.${resource.kind}`;
 }
 
 /** The metadata of an object as an object of its own. */

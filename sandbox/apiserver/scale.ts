@@ -198,7 +198,7 @@ function admissionOfScale(cluster: Cluster, call: Call, paths: ScalePaths): Clus
   const seen = (object: KubeObject | undefined) =>
     object === undefined
       ? undefined
-      : scaleOf(resource, inVersion(resource, object, ruleVersion(resource, version)), paths);
+      : scaleOf(resource, inVersion(resource, object, ruleVersion(resource, version)), paths, true);
   return {
     async mutate(attributes, _reset, warn) {
       const { object } = attributes;

@@ -12,7 +12,7 @@ const largestBacklog = 64 * 1024 * 1024;
 /** Answers a watch with one JSON document per line. */
 export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): void {
   const { request, response, query, answer } = exchange;
-  const form = negotiate(request.headers.accept, query);
+  const form = negotiate(request.headers.accept, query, call.request.resource.custom);
   const open = openWatch(cluster, call, query);
   answer.stream("application/json");
   const lines = new EventLines(cluster, call, form);
@@ -57,6 +57,7 @@ class EventLines {
       case "object":
         return eventLine(type === "BOOKMARK" ? undefined : event.source, type, object);
       case "PartialObjectMetadata":
+      case "PartialObjectMetadataList":
         return line(type, partialOf(object));
       case "Table":
         return line(type, this.#table(object));

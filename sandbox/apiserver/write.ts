@@ -2,7 +2,7 @@ import { recordUpdate } from "./apply/managedFields.ts";
 import { type ResetFields, resetFieldsOf } from "./apply/objectSchema.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
 import { checkIdentity, decodeObject } from "./decode.ts";
-import { fillSystemFields, keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
+import { fillSystemFields, finalizerWarnings, keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
 import { alreadyExists, conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
 import { type AdmissionAttributes, ApiError, apiVersionOf, type KubeObject, type Resource } from "./types.ts";
@@ -54,7 +54,7 @@ export async function admitCreate(
   resource.strategy.prepareForCreate(next);
   const errors = resource.strategy.validate(next, undefined, undefined);
   if (errors.length > 0) throw invalid(resource.group, resource.kind, next.metadata.name ?? "", errors);
-  for (const warning of resource.strategy.warnings?.(next, undefined) ?? []) call.warn(warning);
+  warnOf(call, next, undefined);
   next = inVersion(resource, next, version);
   await cluster.admission.validate(attributesOf(call, choices, "CREATE", next, undefined), call.warn);
   checkNamespace(cluster, call, next.metadata.name ?? "");
@@ -148,11 +148,17 @@ function validationErrors(call: Call, live: KubeObject, next: KubeObject) {
   const { resource, version, subresource } = call.request;
   const rules = ruleVersion(resource, version);
   const [object, old] = [inVersion(resource, next, rules), inVersion(resource, live, rules)];
-  for (const warning of resource.strategy.warnings?.(object, old) ?? []) call.warn(warning);
+  warnOf(call, object, old);
   const errors = metadataUpdateErrors(object, old);
   // Registries of built-in kinds check metadata twice, which shows in the causes.
   const twice = resource.custom ? errors : [...errors, ...errors];
   return [...twice, ...resource.strategy.validate(object, old, subresource)];
+}
+
+function warnOf(call: Call, object: KubeObject, old: KubeObject | undefined): void {
+  const { resource } = call.request;
+  if (resource.custom) for (const warning of finalizerWarnings(object, old)) call.warn(warning);
+  for (const warning of resource.strategy.warnings?.(object, old) ?? []) call.warn(warning);
 }
 
 function checkVersion(call: Call, live: KubeObject, stated: string, admitted: KubeObject): void {
