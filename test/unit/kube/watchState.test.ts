@@ -20,7 +20,7 @@ interface Case {
   readonly input: Input;
   readonly nowMs?: number;
   /** The state afterwards, in short. */
-  readonly then: string;
+  readonly now: string;
   readonly commands: readonly string[];
 }
 
