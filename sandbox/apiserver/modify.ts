@@ -115,7 +115,9 @@ function decodePatched(
     return decodeObject(call, patched, choices.fieldValidation, live);
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 400) throw error;
-    const why = error.message.replace(/^.*cannot be handled as an? \S+: /, "");
+    const told = error.message.replace(/^.*cannot be handled as an? \S+: /, "");
+    // A strategic patch is decoded field by field, by a decoder that knows less about where it is.
+    const why = type === "strategic" ? told.replace(/^json: cannot .* of type (\S+)$/, "unrecognized type: $1") : told;
     const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
     throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
   }

@@ -37,7 +37,12 @@ export function recordUpdate(input: UpdateInput): KubeObject {
   const isCreate = input.live?.metadata.uid === undefined;
   if (managers.size === 0 && !isCreate) return withManagers(input.next, managers);
   const live = withoutManagedFields(input.live ?? emptyObject(schema));
-  return withManagers(input.next, ownersAfterUpdate({ ...input, live, schema, managers }));
+  try {
+    return withManagers(input.next, ownersAfterUpdate({ ...input, live, schema, managers }));
+  } catch {
+    // A list element without its key has no owner; it is for validation to say so, not for book-keeping.
+    return withManagers(input.next, managers);
+  }
 }
 
 interface OwnershipChange extends Omit<UpdateInput, "live"> {

@@ -11,6 +11,8 @@ export function builtinResources(): Resource[] {
   return catalog.map(resourceOf);
 }
 
+const endpointsAreDeprecated = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+
 function resourceOf(entry: CatalogEntry): Resource {
   const key = keyOf(entry.group, entry.plural);
   const columns = columnsOf(entry.group, entry.plural);
@@ -32,6 +34,7 @@ function resourceOf(entry: CatalogEntry): Resource {
     },
     strategy: strategyOf({ schema: (version) => schemaOf(key, version), ...rulesOf(key) }),
     columns: () => columns,
+    ...(key === "endpoints" ? { deprecation: () => endpointsAreDeprecated } : {}),
     custom: false,
   };
 }
