@@ -1,13 +1,12 @@
 /** What one controller works with: the API as its own user, the shared caches, its events, the time. */
-import { randomBytes } from "node:crypto";
 import type { Client, KubeObject, PatchType, ResourceKey } from "../apiserver/types.ts";
 import { EventRecorder } from "./events.ts";
 import type { Informer, Informers } from "./informer.ts";
 
-export type DeleteOptions = NonNullable<Parameters<Client["delete"]>[3]>;
+type DeleteOptions = NonNullable<Parameters<Client["delete"]>[3]>;
 export type Log = (message: string, values: Record<string, unknown>) => void;
 
-export interface AccessOptions {
+interface AccessOptions {
   readonly client: Client;
   readonly informers: Informers;
   readonly component: string;
@@ -69,13 +68,4 @@ export class Access {
     this.informer(key).observe(object);
     return object as T;
   }
-}
-
-const SAFE_CHARACTERS = "bcdfghjklmnpqrstvwxz2456789";
-
-/** Letters and digits that make no words, as in generated names. */
-export function randomSuffix(length: number): string {
-  let suffix = "";
-  for (const byte of randomBytes(length)) suffix += SAFE_CHARACTERS.charAt(byte % SAFE_CHARACTERS.length);
-  return suffix;
 }

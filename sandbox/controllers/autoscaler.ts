@@ -11,7 +11,7 @@ import { conditionOf, keyOfObject, splitKey, timestamp } from "./metadata.ts";
 import type { KeyQueue } from "./queue.ts";
 import type { ResourceMap } from "./resourceMap.ts";
 
-export const AUTOSCALERS = "horizontalpodautoscalers.autoscaling";
+const AUTOSCALERS = "horizontalpodautoscalers.autoscaling";
 
 /** On the autoscaler: the CPU utilization of its pods in percent of their requests. */
 export const UTILIZATION = "sandbox/cpu-utilization";
@@ -21,7 +21,7 @@ const DEFAULT_UTILIZATION = 80;
 const NO_METRICS =
   "failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)";
 
-export interface Autoscaler extends KubeObject {
+interface Autoscaler extends KubeObject {
   spec: {
     scaleTargetRef: { apiVersion?: string; kind: string; name: string };
     minReplicas?: number;
@@ -40,7 +40,7 @@ interface AutoscalerStatus {
 }
 
 /** What to do about a target with `current` replicas. */
-export interface Advice {
+interface Advice {
   readonly desired: number;
   readonly why: string;
   readonly limited: "TooFewReplicas" | "TooManyReplicas" | undefined;
@@ -99,7 +99,7 @@ export async function syncAutoscaler(access: Access, resources: ResourceMap, key
 }
 
 /** The number of replicas for a target that has `current`. Pure. */
-export function advise(autoscaler: Autoscaler, current: number): Advice {
+function advise(autoscaler: Autoscaler, current: number): Advice {
   const { minReplicas = 1, maxReplicas, metrics = [] } = autoscaler.spec;
   const utilization = utilizationOf(autoscaler);
   const wanted = metrics[0]?.resource?.target.averageUtilization ?? DEFAULT_UTILIZATION;

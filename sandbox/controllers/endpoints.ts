@@ -2,18 +2,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../apiserver/types.ts";
 import type { Access } from "./access.ts";
-import { ENDPOINT_SLICES, type Node, type Pod, type Service, type ServicePort } from "./kinds.ts";
+import { ENDPOINT_SLICES, type Node, type Pod, type Service } from "./kinds.ts";
 import { entryOf } from "./maps.ts";
-import {
-  conditionOf,
-  controllerReference,
-  isFinished,
-  isReady,
-  keyOfObject,
-  matchesSelector,
-  splitKey,
-} from "./metadata.ts";
+import { conditionOf, controllerReference, isReady, splitKey } from "./metadata.ts";
 import type { KeyQueue } from "./queue.ts";
+import { backendsOf, type EndpointPort, hasBackends, portsOf, watchBackends } from "./serviceBackends.ts";
 
 const SERVICE_NAME = "kubernetes.io/service-name";
 const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
@@ -21,13 +14,6 @@ const MANAGER = "endpointslice-controller.k8s.io";
 const HEADLESS = "service.kubernetes.io/headless";
 const TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 const MOST_PER_SLICE = 100;
-
-export interface EndpointPort {
-  name: string;
-  protocol: string;
-  port: number;
-  appProtocol?: string;
-}
 
 export interface Endpoint {
   addresses: string[];
@@ -45,31 +31,12 @@ export interface EndpointSlice extends KubeObject {
 
 /** Enqueues Services for changes of themselves, of their pods and of their slices. */
 export function watchEndpoints(access: Access, queue: KeyQueue): void {
-  const services = access.informer<Service>("services");
-  services.listen(({ object }) => queue.add(keyOfObject(object)));
-  access.informer<Pod>("pods").listen(({ object, old }) => {
-    if (old !== undefined && old !== object && isDeepStrictEqual(visible(old), visible(object))) return;
-    for (const service of services.list(object.metadata.namespace)) {
-      if (selects(service, object) || (old !== undefined && selects(service, old))) queue.add(keyOfObject(service));
-    }
-  });
+  watchBackends(access, queue);
   access.informer<EndpointSlice>(ENDPOINT_SLICES).listen(({ object }) => {
     const service = object.metadata.labels?.[SERVICE_NAME];
     const mine = object.metadata.labels?.[MANAGED_BY] === MANAGER;
     if (service !== undefined && mine) queue.add(`${object.metadata.namespace}/${service}`);
   });
-}
-
-/** What of a pod an endpoint shows: other changes need no look. */
-function visible(pod: Pod): unknown {
-  const { labels, deletionTimestamp } = pod.metadata;
-  return [labels, deletionTimestamp, pod.status?.podIP, pod.status?.phase, isReady(pod), pod.spec.nodeName];
-}
-
-function selects(service: Service, pod: Pod): boolean {
-  const { selector } = service.spec;
-  if (selector === undefined || Object.keys(selector).length === 0) return false;
-  return matchesSelector({ matchLabels: selector }, pod.metadata.labels);
 }
 
 /** Syncs Services; remembers which change it has already reported as trigger. */
@@ -90,15 +57,8 @@ export class EndpointController {
       for (const slice of slices) await this.#access.remove(ENDPOINT_SLICES, slice);
       return undefined;
     }
-    const { selector, type } = service.spec;
-    // Without a selector the endpoints are somebody else's.
-    if (selector === undefined || Object.keys(selector).length === 0 || type === "ExternalName") return undefined;
-    if (service.metadata.deletionTimestamp !== undefined) return undefined;
-    const pods = this.#access
-      .informer<Pod>("pods")
-      .list(namespace)
-      .filter((pod) => matchesSelector({ matchLabels: selector }, pod.metadata.labels) && !isFinished(pod))
-      .filter((pod) => pod.status?.podIP !== undefined);
+    if (!hasBackends(service)) return undefined;
+    const pods = backendsOf(service, this.#access.informer<Pod>("pods").list(namespace));
     await this.#write(service, slices, pods, this.#trigger(key, service, pods));
     return undefined;
   }
@@ -152,7 +112,7 @@ export class EndpointController {
   /** One slice per set of port numbers: pods may give one port name different numbers. */
   #wanted(service: Service, pods: readonly Pod[]): { ports: EndpointPort[]; endpoints: Endpoint[] }[] {
     const groups = new Map<string, { ports: EndpointPort[]; endpoints: Endpoint[] }>();
-    for (const pod of [...pods].sort((a, b) => (a.metadata.name ?? "").localeCompare(b.metadata.name ?? ""))) {
+    for (const pod of pods) {
       const ports = portsOf(service, pod);
       const key = JSON.stringify(ports);
       const group = entryOf(groups, key, () => ({ ports, endpoints: [] as Endpoint[] }));
@@ -224,25 +184,4 @@ function endpointOf(service: Service, pod: Pod, node: Node | undefined): Endpoin
     ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
     ...(zone === undefined ? {} : { zone }),
   };
-}
-
-function portsOf(service: Service, pod: Pod): EndpointPort[] {
-  return (service.spec.ports ?? []).flatMap((port) => {
-    const number = targetPort(port, pod);
-    if (number === undefined) return [];
-    const appProtocol = port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol };
-    return [{ name: port.name ?? "", protocol: port.protocol ?? "TCP", port: number, ...appProtocol }];
-  });
-}
-
-/** The number behind a target port: itself, or the container port of that name and protocol. */
-export function targetPort(port: ServicePort, pod: Pod): number | undefined {
-  const target = port.targetPort ?? port.port;
-  if (typeof target === "number") return target === 0 ? port.port : target;
-  for (const container of pod.spec.containers) {
-    for (const { name, containerPort, protocol = "TCP" } of container.ports ?? []) {
-      if (name === target && protocol === (port.protocol ?? "TCP")) return containerPort;
-    }
-  }
-  return undefined;
 }

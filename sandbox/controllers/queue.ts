@@ -7,7 +7,7 @@ import { ApiError } from "../apiserver/types.ts";
 /** Works on one key. The answer is a number of milliseconds after which the key should be looked at again. */
 export type Sync = (key: string) => Promise<number | undefined>;
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly sync: Sync;
   /** Told about every failure that is no write conflict. */
   readonly failed: (key: string, error: unknown) => void;

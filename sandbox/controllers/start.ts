@@ -2,6 +2,7 @@
 import type { Client } from "../apiserver/types.ts";
 import { Access, type Log } from "./access.ts";
 import { syncAutoscaler, watchAutoscalers } from "./autoscaler.ts";
+import { syncEndpoints } from "./classicEndpoints.ts";
 import { syncDaemonSet, watchDaemonSets } from "./daemonSet.ts";
 import { syncDeployment, watchDeployments } from "./deployment/controller.ts";
 import { EndpointController, watchEndpoints } from "./endpoints.ts";
@@ -12,6 +13,7 @@ import { KeyQueue, type Sync } from "./queue.ts";
 import { syncReplicaSet, watchReplicaSets } from "./replicaSet.ts";
 import { ResourceMap } from "./resourceMap.ts";
 import { schedule, watchPendingPods } from "./scheduler.ts";
+import { watchBackends } from "./serviceBackends.ts";
 
 export interface ControllersOptions {
   /** The API as a user: each controller writes under its own name, so that requests can be told apart. */
@@ -63,6 +65,13 @@ const LOOPS: readonly Loop[] = [
       const controller = new EndpointController(access);
       return { watch: (queue) => watchEndpoints(access, queue), sync: (key) => controller.sync(key) };
     },
+  },
+  {
+    name: "endpoint-controller",
+    start: (access) => ({
+      watch: (queue) => watchBackends(access, queue),
+      sync: (key) => syncEndpoints(access, key),
+    }),
   },
   {
     name: "daemon-set-controller",

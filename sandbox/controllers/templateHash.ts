@@ -14,7 +14,7 @@ export function templateHash(value: unknown, collisions = 0): string {
 }
 
 /** JSON with sorted keys, without null and undefined members: equal values give equal text. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const members = Object.entries(value)

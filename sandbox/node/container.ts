@@ -23,7 +23,7 @@ export interface Machine {
   readonly backoffMs: { readonly first: number; readonly most: number };
 }
 
-export interface ContainerOptions {
+interface ContainerOptions {
   readonly machine: Machine;
   /** The newest known state of the pod. */
   readonly pod: () => Pod;

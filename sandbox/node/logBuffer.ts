@@ -2,7 +2,7 @@
 
 const MOST_LINES = 1000;
 
-export interface LogLine {
+interface LogLine {
   readonly at: Date;
   readonly text: string;
 }

@@ -103,6 +103,23 @@ describe("endpoints", () => {
     assert.equal(slice?.metadata.labels?.["service.kubernetes.io/headless"], "");
   });
 
+  it("are there in the old form as well", () => {
+    const { subsets } = cluster.api.get("endpoints", "test", "ports") ?? assert.fail("no Endpoints");
+    assert.equal(subsets.length, 1);
+    assert.deepEqual(
+      subsets[0].ports.map(({ port }: { port: number }) => port),
+      [9797, 9898],
+    );
+    assert.equal(subsets[0].addresses[0].ip, endpointsOf("ports")[0]?.addresses[0]);
+  });
+
+  it("are gone with a pod that is deleted by force", async () => {
+    const [pod] = podsOf("ports");
+    await cluster.api.delete("pods", "test", pod?.metadata.name ?? "", { gracePeriodSeconds: 0 });
+    const uids = () => endpointsOf("ports").map(({ targetRef }) => targetRef.uid);
+    await cluster.until(() => uids().length === 1 && uids()[0] !== pod?.metadata.uid, "the replacement");
+  });
+
   it("follow a change of the Service's selector", async () => {
     const { api } = cluster;
     await api.create("deployments.apps", aDeployment("other", "podinfo:6.0.0", 1));

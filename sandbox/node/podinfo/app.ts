@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Faults } from "../faults.ts";
 import { RequestMetrics } from "./metrics.ts";
 
-export interface PodinfoOptions {
+interface PodinfoOptions {
   readonly hostname: string;
   readonly version: string;
   readonly env: Readonly<Record<string, string>>;
