@@ -2,7 +2,8 @@
 import type { KubeObject, Strategy } from "../types.ts";
 import type { Definition } from "./definition.ts";
 import { definitionErrors, storedVersionsOf } from "./definitionRules.ts";
-import { isMap, type JsonMap, jsonEqual } from "./schema.ts";
+import { isMap, jsonEqual } from "./schema.ts";
+import { shapeErrors } from "./shape.ts";
 
 export const cleanupFinalizer = "customresourcecleanup.apiextensions.k8s.io";
 
@@ -12,15 +13,18 @@ export function definitionStrategy(base: Strategy): Strategy {
     ...base,
     setDefaults: (object, version, old) => {
       base.setDefaults(object, version, old);
-      defaultDefinition(object as Definition);
+      dropEmpty(object["spec"]);
+      if (shapeErrors(object).length === 0) defaultDefinition(object as Definition);
     },
-    validate: (object, old, subresource) => [
-      ...base.validate(object, old, subresource),
-      ...definitionErrors(object, old),
-    ],
+    validate: (object, old, subresource) => {
+      const shape = shapeErrors(object);
+      if (shape.length > 0) return shape;
+      return [...base.validate(object, old, subresource), ...definitionErrors(object, old)];
+    },
     prepareForCreate: (object) => {
       base.prepareForCreate(object);
       object.metadata.generation = 1;
+      if (shapeErrors(object).length > 0) return;
       const storedVersions = storedVersionsOf(object as Definition, []).slice(0, 1);
       object["status"] = { conditions: null, acceptedNames: { plural: "", kind: "" }, storedVersions };
     },
@@ -31,30 +35,29 @@ export function definitionStrategy(base: Strategy): Strategy {
 
 function defaultDefinition(definition: Definition): void {
   const { spec } = definition;
-  if (!isMap(spec) || !isMap(spec.names) || !Array.isArray(spec.versions)) return;
   const { names } = spec;
-  if (typeof names.kind === "string" && names.kind !== "") {
+  if (names.kind !== "") {
     names.singular ??= names.kind.toLowerCase();
     names.listKind ??= `${names.kind}List`;
   }
   spec.conversion ??= { strategy: "None" };
   if (spec.preserveUnknownFields === false) delete spec.preserveUnknownFields;
-  for (const version of spec.versions) {
-    if (isMap(version.schema?.openAPIV3Schema)) dropEmpty(version.schema.openAPIV3Schema as JsonMap);
-  }
 }
 
-/** Keywords that Go leaves out when it writes them again: null defaults, empty maps of properties. */
-function dropEmpty(schema: JsonMap): void {
-  const properties = schema["properties"];
-  if (schema["default"] === null) delete schema["default"];
-  if (isMap(properties)) {
-    if (Object.keys(properties).length === 0) delete schema["properties"];
-    for (const child of Object.values(properties)) if (isMap(child)) dropEmpty(child);
+/** Keys whose values are data of the defined objects: a null there is a value. */
+const data = new Set(["default", "enum", "example"]);
+
+/** Drops what Go leaves out when it writes a definition again: nulls, and maps of properties that are empty. */
+function dropEmpty(value: unknown): void {
+  if (Array.isArray(value)) {
+    for (const item of value) dropEmpty(item);
+    return;
   }
-  for (const keyword of ["items", "additionalProperties"]) {
-    const child = schema[keyword];
-    if (isMap(child)) dropEmpty(child);
+  if (!isMap(value)) return;
+  for (const [key, item] of Object.entries(value)) {
+    const empty = key === "properties" && isMap(item) && Object.keys(item).length === 0;
+    if (item === null || empty) delete value[key];
+    else if (!data.has(key)) dropEmpty(item);
   }
 }
 
@@ -66,7 +69,7 @@ function prepareUpdate(definition: Definition, old: Definition, subresource: str
     return;
   }
   if (old.status !== undefined) definition.status = structuredClone(old.status);
-  if (definition.status !== undefined) {
+  if (definition.status !== undefined && shapeErrors(definition).length === 0) {
     definition.status.storedVersions = storedVersionsOf(definition, definition.status.storedVersions);
   }
   definition.metadata.generation = jsonEqual(definition.spec, old.spec) ? generation : generation + 1;
