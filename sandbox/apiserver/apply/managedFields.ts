@@ -40,8 +40,8 @@ export function recordUpdate(input: UpdateInput): KubeObject {
   try {
     return withManagers(input.next, ownersAfterUpdate({ ...input, live, schema, managers }));
   } catch {
-    // A list element without its key has no owner; it is for validation to say so, not for book-keeping.
-    return withManagers(input.next, managers);
+    // A list element without its key has no owner. That is for validation to say; the API server just drops its record.
+    return withManagers(input.next, new Map());
   }
 }
 
