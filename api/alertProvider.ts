@@ -1,4 +1,3 @@
-import type { RawObject } from "./object.ts";
 import type { FromSchema, Schema } from "./schema.ts";
 
 export const alertProviderSpecSchema = {
@@ -25,7 +24,3 @@ export const alertProviderSpecSchema = {
 } as const satisfies Schema;
 
 export type AlertProviderSpec = FromSchema<typeof alertProviderSpecSchema>;
-
-export interface AlertProvider extends RawObject {
-  readonly spec: AlertProviderSpec;
-}

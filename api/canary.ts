@@ -209,20 +209,16 @@ export const canaryStatusSchema = {
   },
 } as const satisfies Schema;
 
-export type Provider = (typeof providers)[number];
 export type Phase = (typeof phases)[number];
 export type CanarySpec = FromSchema<typeof canarySpecSchema>;
 export type CanaryStatus = FromSchema<typeof canaryStatusSchema>;
 export type CanaryCondition = NonNullable<CanaryStatus["conditions"]>[number];
-export type CanaryRelease = NonNullable<CanaryStatus["release"]>;
 export type Analysis = FromSchema<typeof analysisSchema>;
 export type CanaryService = FromSchema<typeof serviceSchema>;
 export type CanaryMetric = NonNullable<Analysis["metrics"]>[number];
 export type CanaryHook = NonNullable<Analysis["webhooks"]>[number];
-export type CanaryAlert = NonNullable<Analysis["alerts"]>[number];
 export type SessionAffinity = NonNullable<Analysis["sessionAffinity"]>;
 export type AnalysisMatch = NonNullable<Analysis["match"]>[number];
-export type TargetKind = CanarySpec["targetRef"]["kind"];
 
 /** A Canary as the API server stores it. Its schema held when it was written; fields may be missing in older objects. */
 export interface Canary extends RawObject {

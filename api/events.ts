@@ -3,8 +3,6 @@
  * `at` is `name.namespace`, as all of them print it.
  */
 
-export type EventType = "Normal" | "Warning";
-
 /** Every event carries this reason; tools filter by it. */
 export const eventReason = "Synced";
 

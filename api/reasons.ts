@@ -24,28 +24,6 @@ export const admissionReasons = [
 ] as const;
 export type AdmissionReason = (typeof admissionReasons)[number];
 
-/** Reasons of the conditions Ready, Reconciling and Stalled. (Promoted has the phase as its reason.) */
-export const conditionReasons = [
-  "Initializing",
-  "Serving",
-  "Progressing",
-  "ReleaseFailed",
-  "Suspended",
-  "WaitingForApproval",
-  "WaitingForTarget",
-  "WaitingForPrimary",
-  "WaitingForCanary",
-  "WaitingForMetrics",
-  "WaitingForRoute",
-  "InvalidSpec",
-  "UnsupportedProvider",
-  "ApiFailed",
-  "Terminating",
-] as const;
-export type ConditionReason = (typeof conditionReasons)[number];
-
-export type Reason = AdmissionReason | ConditionReason;
-
 /** One mistake in an object: where it is, what kind it is, and what to do about it. */
 export interface FieldIssue {
   /** As the API server writes paths: `spec.analysis.metrics[0].name`. */
