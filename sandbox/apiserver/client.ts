@@ -1,11 +1,12 @@
 import { type Call, type Cluster, inVersion } from "./cluster.ts";
 import { patchObject, replaceObject } from "./modify.ts";
 import { type OptionsKind, optionsDocument, type WriteChoices } from "./options.ts";
+import { assignPod } from "./podActions.ts";
 import { parseSelection } from "./read.ts";
 import { deleteObject } from "./remove.ts";
 import { countedAs, type ResourceRequest, type Verb } from "./request.ts";
 import { writeScale } from "./scale.ts";
-import { unknownResource } from "./status.ts";
+import { badRequest, unknownResource } from "./status.ts";
 import {
   ApiError,
   type Client,
@@ -84,6 +85,7 @@ export function createClient(cluster: Cluster, user: UserInfo, count: Count): Cl
       const stated = type === "apply" ? versionOf(resource, body as KubeObject) : preferred(resource);
       const call = callOf(key, "patch", { namespace, name, version: stated }, subresource, options);
       if (subresource === "scale") return await writeScale(cluster, call, choices, { type, body: clone(body) });
+      if (subresource === "binding") return await assignPod(cluster, call, choices, nodeOf(body));
       return (await patchObject(cluster, call, choices, type, clone(body))).object;
     },
     async delete(key, namespace, name, options = {}) {
@@ -138,6 +140,13 @@ function watchKey(cluster: Cluster, key: string, listener: WatchListener): () =>
 function versionOf(resource: Resource, object: KubeObject): string {
   const stated = object.apiVersion?.slice(object.apiVersion.indexOf("/") + 1);
   return resource.versions.find((version) => version === stated) ?? resource.versions[0] ?? resource.storageVersion;
+}
+
+/** The node that a patch of `pods/binding` names. */
+function nodeOf(body: unknown): string {
+  const node = (body as { spec?: { nodeName?: string } }).spec?.nodeName;
+  if (node === undefined) throw badRequest("spec.nodeName: Required value");
+  return node;
 }
 
 function queryOf(options: { labelSelector?: string; fieldSelector?: string }): URLSearchParams {

@@ -3,14 +3,15 @@ import type { Answer } from "./answer.ts";
 import { parseDeleteBody, parseObjectBody, parsePatchBody, patchTypeOf, readBody } from "./body.ts";
 import { type Call, type Cluster, keyOfResource } from "./cluster.ts";
 import { patchObject, replaceObject } from "./modify.ts";
-import { type DeleteChoices, parseDeleteChoices, parseWriteChoices } from "./options.ts";
+import { type DeleteChoices, parseDeleteChoices, parseWriteChoices, type WriteChoices } from "./options.ts";
+import { bindPod, evictPod } from "./podActions.ts";
 import { encodeList, type Form, negotiate, presentList, presentObject } from "./present.ts";
 import { listObjects, parseSelection, readObject } from "./read.ts";
 import { deleteObject, type Removed } from "./remove.ts";
 import { readScale, writeScale } from "./scale.ts";
 import { deletedStatus, notFound, unknownResource } from "./status.ts";
 import { streamWatch } from "./stream.ts";
-import { ApiError, apiVersionOf, type KubeObject } from "./types.ts";
+import { ApiError, apiVersionOf, type KubeObject, type Status } from "./types.ts";
 import { createObject } from "./write.ts";
 
 /** One HTTP request for a resource. */
@@ -79,12 +80,27 @@ async function answerList(cluster: Cluster, call: Call, exchange: Exchange): Pro
 async function answerCreate(cluster: Cluster, call: Call, exchange: Exchange): Promise<void> {
   const { request, query } = exchange;
   const { resource, subresource } = call.request;
-  if (subresource !== undefined) throw unknownResource();
-  negotiate(request.headers.accept, query);
+  const form = negotiate(request.headers.accept, query, resource.custom);
   const body = parseObjectBody(await readBody(request), request.headers["content-type"], resource);
   const choices = parseWriteChoices(query, "CreateOptions", false);
+  if (subresource !== undefined) {
+    const done = await actOnPod(cluster, call, choices, body);
+    exchange.answer.document(201, form, done);
+    return;
+  }
   const { object } = await createObject(cluster, call, choices, body);
   sendObject(cluster, call, exchange, 201, object);
+}
+
+async function actOnPod(cluster: Cluster, call: Call, choices: WriteChoices, body: unknown): Promise<Status> {
+  switch (call.request.subresource) {
+    case "binding":
+      return await bindPod(cluster, call, choices, body);
+    case "eviction":
+      return await evictPod(cluster, call, body);
+    default:
+      throw unknownResource();
+  }
 }
 
 async function answerUpdate(cluster: Cluster, call: Call, exchange: Exchange): Promise<void> {

@@ -140,7 +140,10 @@ function prepared(call: Call, live: KubeObject, next: KubeObject): KubeObject {
   keepSystemFields(next, live);
   const rules = ruleVersion(resource, version);
   const object = inVersion(resource, next, rules);
-  resource.strategy.prepareForUpdate(object, inVersion(resource, live, rules), subresource);
+  // A binding is written as it is: neither generation nor status take part in it as they do in other writes.
+  if (subresource !== "binding") {
+    resource.strategy.prepareForUpdate(object, inVersion(resource, live, rules), subresource);
+  }
   return inVersion(resource, object, version);
 }
 

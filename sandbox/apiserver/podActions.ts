@@ -1,0 +1,54 @@
+import { type Call, type Cluster, openAdmission } from "./cluster.ts";
+import { isRecord } from "./decode.ts";
+import { timestamp } from "./metadata.ts";
+import { parseDeleteChoices, type WriteChoices } from "./options.ts";
+import { deleteObject } from "./remove.ts";
+import { badRequest, conflict } from "./status.ts";
+import { clone, type KubeObject, type Status } from "./types.ts";
+import { updateObject } from "./write.ts";
+
+const done: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+
+/** POST of `pods/binding`: gives the pod to a node, once. */
+export async function bindPod(cluster: Cluster, call: Call, choices: WriteChoices, body: unknown): Promise<Status> {
+  const target = isRecord(body) && isRecord(body["target"]) ? body["target"]["name"] : undefined;
+  if (typeof target !== "string" || target === "") throw badRequest("target.name: Required value: name of the node");
+  await assignPod(cluster, call, choices, target);
+  return done;
+}
+
+/** Writes the node into the pod, and the condition that says so. Nobody owns these fields afterwards. */
+export async function assignPod(
+  cluster: Cluster,
+  call: Call,
+  choices: WriteChoices,
+  node: string,
+): Promise<KubeObject> {
+  // A webhook would be asked about a Binding, which is not kept here.
+  const unasked: Cluster = { ...cluster, admission: openAdmission };
+  const time = timestamp(cluster.now());
+  const { object } = await updateObject(unasked, call, choices, (live) => {
+    const taken = live["spec"]?.nodeName ?? "";
+    if (taken !== "") {
+      const { name } = call.request;
+      const why = `pod ${name} is already assigned to node ${JSON.stringify(taken)}`;
+      throw conflict({ group: "", plural: "pods/binding" }, name, why);
+    }
+    const next = clone(live);
+    next["spec"] = { ...next["spec"], nodeName: node };
+    const others = (next["status"]?.conditions ?? []).filter((each: { type: string }) => each.type !== "PodScheduled");
+    const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: time };
+    next["status"] = { ...next["status"], conditions: [...others, scheduled] };
+    return next;
+  });
+  return object;
+}
+
+/** POST of `pods/eviction`: a DELETE that asks politely. Disruption budgets are not kept here. */
+export async function evictPod(cluster: Cluster, call: Call, body: unknown): Promise<Status> {
+  const options = isRecord(body) && isRecord(body["deleteOptions"]) ? body["deleteOptions"] : undefined;
+  const { subresource: _, ...request } = call.request;
+  const deletion: Call = { ...call, request: { ...request, verb: "delete", subresource: undefined } };
+  await deleteObject(cluster, deletion, parseDeleteChoices(new URLSearchParams(), options));
+  return done;
+}
