@@ -1,4 +1,4 @@
-import { keyOf, messageOf, type Resource } from "../api/index.ts";
+import { assertNever, keyOf, messageOf, type Resource } from "../api/index.ts";
 import { createAsker } from "./ask.ts";
 import { createDispatchers } from "./hooks/dispatchers.ts";
 import { createApi } from "./kube/api.ts";
@@ -134,14 +134,19 @@ function report(log: Logger, resource: Resource, incident: Incident): void {
   const where = { resource: resource.plural };
   switch (incident.kind) {
     case "failed":
-      return log.warn("watch failed", { ...where, error: incident.error.message, waitMs: incident.waitMs });
+      log.warn("watch failed", { ...where, error: incident.error.message, waitMs: incident.waitMs });
+      break;
     case "relisted":
-      return incident.missed > 0
-        ? log.error("watch had missed changes", { ...where, missed: incident.missed, total: incident.total })
-        : log.debug("relisted", { ...where, total: incident.total });
+      if (incident.missed > 0)
+        log.error("watch had missed changes", { ...where, missed: incident.missed, total: incident.total });
+      break;
     case "notServed":
-      return log.info("kind is not served", where);
+      log.info("kind is not served", where);
+      break;
     case "listenerFailed":
-      return log.error("listener failed", { ...where, error: incident.message });
+      log.error("listener failed", { ...where, error: incident.message });
+      break;
+    default:
+      assertNever(incident);
   }
 }

@@ -151,11 +151,9 @@ function betweenRounds(seen: Observation, due: number): Decision {
     : { ...decision, wakeAfterMs: Math.min(due, decision.wakeAfterMs) };
 }
 
+/** The last round was good and led to a closed gate. A round that fails meanwhile clears the sentence, and with it this short cut. */
 function atGate(seen: Observation): boolean {
-  return (
-    seen.canary.status?.phase === "WaitingPromotion" ||
-    (conditionMessage(seen, "Reconciling")?.startsWith("gate ") ?? false)
-  );
+  return conditionMessage(seen, "Reconciling")?.startsWith("gate ") ?? false;
 }
 
 function step(seen: Observation, events: readonly Action[]): Decision {

@@ -169,3 +169,26 @@ for (const [phase, revision, heir] of [
     if (heir === "target") assert.ok((world.target?.available ?? 0) > 0);
   });
 }
+
+test("a gate that opens after a failed check does not promote: the next round must be good first", () => {
+  const world = aWorld({ stepWeight: 50, maxWeight: 50 });
+  runToRest(world, decide);
+  world.gatesOpen = false;
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  const go = (until: () => boolean): void => {
+    for (let count = 0; count < 60 && !until(); count++) {
+      const decision = pass(world, { decide });
+      settlePods(world);
+      if (decision.actions.length === 0) world.now += decision.wakeAfterMs ?? 0;
+    }
+  };
+  go(() => world.status?.phase === "WaitingPromotion");
+  world.metricsGood = false;
+  go(() => world.status?.failedChecks === 1);
+  world.gatesOpen = true;
+  pass(world, { decide });
+  assert.equal(world.status?.phase, "WaitingPromotion");
+  world.metricsGood = true;
+  runToRest(world, decide);
+  assert.equal(world.status?.phase, "Succeeded");
+});

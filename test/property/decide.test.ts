@@ -1,0 +1,361 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { stepWeights } from "../../api/index.ts";
+import { decide } from "../../controller/decide/decide.ts";
+import { plannedTraffic } from "../../controller/decide/plan.ts";
+import type { Action, Decide, Observation } from "../../controller/decide/types.ts";
+import { aWorld, canaryOf, observe, pass, runToRest, settlePods, type World } from "../unit/decide/world.ts";
+
+/**
+ * The laws of the release machine, over random worlds: users who change their minds, pods that come and go, processes that die
+ * in the middle of a pass, caches that lag. A failing run prints its seed and the shortest story that breaks the law.
+ */
+
+const runs = Number(process.env["WEIR_PROPERTY_RUNS"] ?? 400);
+
+type Move =
+  | { readonly kind: "pass" }
+  /** Several passes in which everything goes as planned: without them no story gets anywhere. */
+  | { readonly kind: "flow"; readonly passes: number }
+  | { readonly kind: "crash"; readonly after: number }
+  | { readonly kind: "stale" }
+  | { readonly kind: "time"; readonly seconds: number }
+  | { readonly kind: "pods" }
+  | { readonly kind: "lose"; readonly who: "target" | "primary"; readonly gaveUp: boolean }
+  | { readonly kind: "revision"; readonly revision: string }
+  | { readonly kind: "metrics"; readonly good: boolean }
+  | { readonly kind: "gates"; readonly open: boolean }
+  | { readonly kind: "drift"; readonly weight: number }
+  | { readonly kind: "break"; readonly what: "canaryService" | "primaryService" | "apexService" | "route" }
+  | { readonly kind: "suspend"; readonly on: boolean };
+
+const move: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 12, arbitrary: fc.constant<Move>({ kind: "pass" }) },
+  { weight: 10, arbitrary: fc.integer({ min: 2, max: 12 }).map((passes): Move => ({ kind: "flow", passes })) },
+  { weight: 3, arbitrary: fc.nat(4).map((after): Move => ({ kind: "crash", after })) },
+  { weight: 2, arbitrary: fc.constant<Move>({ kind: "stale" }) },
+  { weight: 6, arbitrary: fc.integer({ min: 1, max: 15 }).map((seconds): Move => ({ kind: "time", seconds })) },
+  { weight: 8, arbitrary: fc.constant<Move>({ kind: "pods" }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("lose" as const),
+      who: fc.constantFrom("target" as const, "primary" as const),
+      gaveUp: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom("w1:a", "w1:b", "w1:c", "w1:d")
+      .map((revision): Move => ({ kind: "revision", revision })),
+  },
+  { weight: 2, arbitrary: fc.boolean().map((good): Move => ({ kind: "metrics", good })) },
+  { weight: 1, arbitrary: fc.boolean().map((open): Move => ({ kind: "gates", open })) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 10, 37, 100).map((weight): Move => ({ kind: "drift", weight })) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom("canaryService" as const, "primaryService" as const, "apexService" as const, "route" as const)
+      .map((what): Move => ({ kind: "break", what })),
+  },
+  { weight: 1, arbitrary: fc.boolean().map((on): Move => ({ kind: "suspend", on })) },
+);
+
+const shape = fc.constantFrom(
+  { analysis: { stepWeight: 10, maxWeight: 50 }, provider: "gatewayapi:v1" },
+  { analysis: { stepWeights: [1, 5, 40, 80] }, provider: "traefik" },
+  { analysis: { stepWeight: 30, maxWeight: 100, stepWeightPromotion: 40 }, provider: "gatewayapi:v1" },
+  { analysis: { iterations: 3 }, provider: "gatewayapi:v1" },
+  {
+    analysis: { iterations: 2, match: [{ headers: { "x-canary": { exact: "insider" } } }] },
+    provider: "gatewayapi:v1",
+  },
+  { analysis: { iterations: 2 }, provider: "kubernetes" },
+);
+
+const story = fc.record({ shape, moves: fc.array(move, { minLength: 20, maxLength: 120 }) });
+
+/** What the laws need to remember of a story. */
+interface Ledger {
+  /** Revisions whose last round of checks was good. */
+  readonly passed: Set<string>;
+  readonly accepted: Set<string>;
+}
+
+function play(world: World, moves: readonly Move[], machine: Decide): void {
+  const ledger: Ledger = { passed: new Set(), accepted: new Set() };
+  let late: Observation | undefined;
+  for (const step of moves) {
+    const onAction = (action: Action, seen: Observation, answers: Observation["answers"]): void =>
+      hold(world, action, seen, answers, ledger);
+    switch (step.kind) {
+      case "pass":
+        pass(world, { decide: machine, onAction });
+        break;
+      case "flow":
+        for (let count = 0; count < step.passes && !world.gone; count++) {
+          const decision = pass(world, { decide: machine, onAction });
+          if (decision.actions.length === 0) world.now += decision.wakeAfterMs ?? 0;
+          settlePods(world);
+        }
+        break;
+      case "crash":
+        pass(world, { decide: machine, crashAfter: step.after, onAction });
+        break;
+      case "stale":
+        // Own writes are never missed (the store waits for them); what others did may be.
+        if (late !== undefined && late.canary.status === canaryOf(world).status)
+          pass(world, { decide: machine, seen: late, onAction });
+        break;
+      default:
+        late = observe(world);
+        happen(world, step);
+    }
+  }
+}
+
+function happen(world: World, step: Exclude<Move, { kind: "pass" | "flow" | "crash" | "stale" }>): void {
+  switch (step.kind) {
+    case "time":
+      world.now += step.seconds * 1000;
+      return;
+    case "pods":
+      settlePods(world);
+      return;
+    case "lose": {
+      const workload = world[step.who];
+      if (workload === undefined || workload.replicas === 0) return;
+      workload.available = 0;
+      workload.health = step.gaveUp ? "gaveUp" : "starting";
+      return;
+    }
+    case "revision":
+      if (world.target !== undefined && world.target.revision !== step.revision) {
+        world.target.revision = step.revision;
+        if (world.target.replicas > 0) world.target.health = "starting";
+      }
+      return;
+    case "metrics":
+      world.metricsGood = step.good;
+      return;
+    case "gates":
+      world.gatesOpen = step.open;
+      return;
+    case "drift":
+      if (world.traffic !== undefined)
+        world.traffic = { primary: 100 - step.weight, canary: step.weight, mirror: false };
+      return;
+    case "break":
+      if (step.what === "route") world.route = world.traffic === undefined ? "absent" : "differs";
+      else world.services[step.what] = "differs";
+      return;
+    case "suspend":
+      world.spec = { ...world.spec, suspend: step.on };
+      world.generation += 1;
+  }
+}
+
+/** The laws, at every action. */
+function hold(world: World, action: Action, seen: Observation, answers: Observation["answers"], ledger: Ledger): void {
+  if (action.kind === "shift" || (action.kind === "ensure" && action.object === "route")) {
+    const traffic = action.kind === "shift" ? action.traffic : action.traffic;
+    assert.ok(traffic !== undefined, "a route is written with its weights");
+    for (const share of [traffic.primary, traffic.canary])
+      assert.ok(Number.isInteger(share) && share >= 0 && share <= 100, "law 1: whole percents");
+    assert.equal(traffic.primary + traffic.canary, 100, "law 1: weights sum to 100");
+    const before = seen.traffic !== undefined && "primary" in seen.traffic ? seen.traffic : undefined;
+    if (before !== undefined && traffic.canary > before.canary && action.kind === "shift")
+      assert.ok((seen.target?.available ?? 0) > 0, "law 2: nobody is routed to an empty canary");
+    if (before !== undefined && traffic.primary > before.primary && action.kind === "shift")
+      assert.ok((seen.primary?.available ?? 0) > 0, "law 2: nobody is routed to an empty primary");
+  }
+  if (action.kind === "scaleTarget" && action.replicas === 0) {
+    const traffic = world.traffic;
+    assert.ok(
+      traffic === undefined || traffic.canary === 0 || world.provider === "kubernetes" || lately(world, seen),
+      "law 2: a canary with traffic is not taken away",
+    );
+    assert.ok((world.primary?.revision ?? "") !== "", "law 2: the target goes only where a primary is");
+  }
+  if (action.kind === "promote") {
+    assert.ok(
+      seen.canary.status?.phase === "Initializing" || ledger.passed.has(action.revision),
+      `law 3: ${action.revision} was promoted without good checks`,
+    );
+  }
+  if (action.kind === "status") judgeStatus(action, seen, answers, ledger);
+}
+
+/** Somebody edited the route behind the observation's back. */
+function lately(world: World, seen: Observation): boolean {
+  return JSON.stringify(world.traffic) !== JSON.stringify(seen.traffic);
+}
+
+function judgeStatus(
+  action: Extract<Action, { kind: "status" }>,
+  seen: Observation,
+  answers: Observation["answers"],
+  ledger: Ledger,
+): void {
+  const before = seen.canary.status ?? {};
+  const after = action.status;
+  const metrics = Object.values(answers).filter((each) => each.kind === "metric");
+  const good =
+    metrics.length > 0 &&
+    metrics.every((each) => each.readings.every(({ sample }) => sample.kind === "value" && sample.value >= 99));
+  if (after.phase === "Promoting" && before.phase !== "Promoting") {
+    const waited = before.phase === "WaitingPromotion" && ledger.passed.has(after.lastAppliedSpec ?? "");
+    assert.ok(good || waited, "law 3: promotion needs a good last round");
+    ledger.passed.add(after.lastAppliedSpec ?? "");
+  }
+  if (after.phase === "WaitingPromotion" && good) ledger.passed.add(after.lastAppliedSpec ?? "");
+  if ((after.failedChecks ?? 0) > (before.failedChecks ?? 0) || after.lastAppliedSpec !== before.lastAppliedSpec)
+    ledger.passed.delete(after.lastAppliedSpec ?? "");
+  const rise = (after.canaryWeight ?? 0) - (before.canaryWeight ?? 0);
+  if (rise > 0 && after.phase === "Progressing") {
+    const next = stepWeights(seen.canary).find((weight) => weight > (before.canaryWeight ?? 0));
+    assert.equal(after.canaryWeight, next, "law 1: weights rise by the plan");
+    assert.equal(after.failedChecks, before.failedChecks, "law 1: no step on a failed check");
+  }
+  if (after.phase === "Failed" && before.phase === "Progressing")
+    assert.equal(after.canaryWeight, 0, "law 1: a failure takes everything back in one step");
+}
+
+/** From here on the world is kind: everything starts, gates open, checks pass, nobody interferes. */
+function makeKind(world: World): void {
+  world.metricsGood = true;
+  world.gatesOpen = true;
+  world.spec = { ...world.spec, suspend: false };
+  for (const workload of [world.target, world.primary]) if (workload?.health === "gaveUp") workload.health = "starting";
+  settlePods(world);
+}
+
+test("whatever happens, no law of traffic and promotion is broken", () => {
+  fc.assert(
+    fc.property(story, ({ shape: { analysis, provider }, moves }) => play(aWorld(analysis, provider), moves, decide)),
+    { numRuns: runs },
+  );
+});
+
+test("whatever happened, a kind world ends at rest: the revision is settled, weights and replicas are where they belong", () => {
+  fc.assert(
+    fc.property(story, ({ shape: { analysis, provider }, moves }) => {
+      const world = aWorld(analysis, provider);
+      play(world, moves, decide);
+      makeKind(world);
+      runToRest(world, decide);
+      const { phase, lastAppliedSpec, lastPromotedSpec } = world.status ?? {};
+      assert.ok(phase === "Initialized" || phase === "Succeeded" || phase === "Failed", `ends in ${phase}`);
+      assert.equal(lastAppliedSpec, world.target?.revision, "law 4: the last accepted revision is settled");
+      if (phase !== "Failed")
+        assert.equal(lastPromotedSpec, world.primary?.revision, "law 4: the status names what the primary runs");
+      if (provider !== "kubernetes") assert.deepEqual(world.traffic, plannedTraffic(canaryOf(world), provider));
+      assert.equal(
+        world.target?.replicas === 0,
+        world.traffic === undefined || world.traffic.canary === 0,
+        "an empty target, unless it carries the traffic",
+      );
+    }),
+    { numRuns: runs },
+  );
+});
+
+test("deciding is deterministic, and at rest there is nothing left to decide", () => {
+  fc.assert(
+    fc.property(story, ({ shape: { analysis, provider }, moves }) => {
+      const world = aWorld(analysis, provider);
+      play(world, moves, decide);
+      const seen = observe(world);
+      assert.deepEqual(decide(seen), decide(structuredClone(seen)));
+      makeKind(world);
+      runToRest(world, decide);
+      assert.deepEqual(decide(observe(world)), { actions: [], questions: [] });
+    }),
+    { numRuns: Math.ceil(runs / 4) },
+  );
+});
+
+test("a deletion at any moment ends soon, and what serves then is available", () => {
+  fc.assert(
+    fc.property(story, ({ shape: { analysis, provider }, moves }) => {
+      const world = aWorld(analysis, provider);
+      play(world, moves, decide);
+      makeKind(world);
+      if (world.finalizers.length === 0) return;
+      world.deleting = true;
+      runToRest(world, decide, 30);
+      assert.equal(world.gone, true, "law 8: the finalizer goes");
+      assert.ok(world.handedTo !== undefined, "law 8: somebody serves on");
+      assert.ok((world[world.handedTo]?.available ?? 0) > 0, "law 8: and can");
+    }),
+    { numRuns: runs },
+  );
+});
+
+test("the stories go everywhere: no phase is left out", () => {
+  const visited = new Map<string, number>();
+  for (const { shape: setting, moves } of fc.sample(story, { numRuns: 300, seed: 7 })) {
+    play(aWorld(setting.analysis, setting.provider), moves, (seen) => {
+      const phase = seen.canary.status?.phase ?? "";
+      visited.set(phase, (visited.get(phase) ?? 0) + 1);
+      return decide(seen);
+    });
+  }
+  const everywhere = [
+    "",
+    "Initializing",
+    "Initialized",
+    "Progressing",
+    "WaitingPromotion",
+    "Promoting",
+    "Finalising",
+    "Succeeded",
+    "Failed",
+  ];
+  assert.deepEqual(
+    everywhere.filter((phase) => (visited.get(phase) ?? 0) < 5),
+    [],
+    JSON.stringify([...visited]),
+  );
+});
+
+test("the laws have teeth: machines with planted mistakes are caught", () => {
+  const mistakes: Readonly<Record<string, Decide>> = {
+    "promotes without waiting for the checks": (seen) => {
+      const decision = decide(seen);
+      const status = seen.canary.status;
+      const unearned =
+        status?.phase === "Progressing" && (status.canaryWeight ?? 0) > 0 && decision.questions.length > 0;
+      return unearned
+        ? { actions: [{ kind: "promote", revision: status.lastAppliedSpec ?? "" }], questions: [] }
+        : decision;
+    },
+    "sends traffic before anybody is there": (seen) => {
+      const decision = decide(seen);
+      const early =
+        seen.canary.status?.phase === "Progressing" && seen.traffic !== undefined && seen.target?.available === 0;
+      return early
+        ? { actions: [{ kind: "shift", traffic: { primary: 90, canary: 10, mirror: false } }], questions: [] }
+        : decision;
+    },
+    "forgets one percent": (seen) => ({
+      ...decide(seen),
+      actions: decide(seen).actions.map((action) =>
+        action.kind === "shift"
+          ? { ...action, traffic: { ...action.traffic, primary: Math.max(0, action.traffic.primary - 1) } }
+          : action,
+      ),
+    }),
+  };
+  for (const [name, machine] of Object.entries(mistakes)) {
+    const result = fc.check(
+      fc.property(story, ({ shape: { analysis, provider }, moves }) =>
+        play(aWorld(analysis, provider), moves, machine),
+      ),
+      { numRuns: 400 },
+    );
+    assert.equal(result.failed, true, `not caught: a machine that ${name}`);
+  }
+});
