@@ -84,8 +84,15 @@ export interface Container {
   lifecycle?: { preStop?: { exec?: { command?: string[] }; sleep?: { seconds: number } } };
 }
 
+export interface Volume {
+  name: string;
+  configMap?: { name: string; optional?: boolean };
+  secret?: { secretName: string; optional?: boolean };
+}
+
 export interface PodSpec {
   containers: Container[];
+  volumes?: Volume[];
   initContainers?: Container[];
   nodeName?: string;
   nodeSelector?: Record<string, string>;

@@ -5,6 +5,19 @@ import type { Container, EnvVar, Pod } from "../controllers/kinds.ts";
 /** The message of CreateContainerConfigError. */
 export class ConfigMissing extends Error {}
 
+/** Why a pod's volumes can't be mounted: the first ConfigMap or Secret that is missing. Nothing is really mounted. */
+export function missingVolume(client: Client, pod: Pod): string | undefined {
+  const namespace = pod.metadata.namespace ?? "";
+  for (const { name, configMap, secret } of pod.spec.volumes ?? []) {
+    const source = configMap ?? secret;
+    if (source === undefined || source.optional === true) continue;
+    const [kind, wanted] = configMap ? ["configmap", configMap.name] : ["secret", secret?.secretName ?? ""];
+    if (client.get(`${kind}s`, namespace, wanted) !== undefined) continue;
+    return `MountVolume.SetUp failed for volume "${name}" : ${kind} "${wanted}" not found`;
+  }
+  return undefined;
+}
+
 /** Throws ConfigMissing when something is not there that isn't optional. */
 export function environmentOf(client: Client, pod: Pod, container: Container): Record<string, string> {
   const namespace = pod.metadata.namespace ?? "";

@@ -4,7 +4,11 @@ import { ApiError } from "../apiserver/types.ts";
 import type { Container, Pod, PodStatus } from "../controllers/kinds.ts";
 import { timestamp } from "../controllers/metadata.ts";
 import { ContainerRunner, type Machine } from "./container.ts";
+import { missingVolume } from "./environment.ts";
+import { pause } from "./pause.ts";
 import { podStatus } from "./podStatus.ts";
+
+const MOUNT_RETRY_MS = 1000;
 
 export class PodRunner {
   readonly #machine: Machine;
@@ -17,7 +21,9 @@ export class PodRunner {
   #initialized = false;
   #ended = false;
   #gone = false;
-  #stopping: AbortController | undefined;
+  /** Aborted when the pod is to start nothing more. */
+  readonly #stopped = new AbortController();
+  #killer: AbortController | undefined;
   #reported: PodStatus | undefined;
   #dirty = false;
   #writing: Promise<void> | undefined;
@@ -46,8 +52,9 @@ export class PodRunner {
     this.#containers = [...sidecars, ...containers].map((container) => this.#runner(container, address, restart));
     if (this.#gone) return this.#release();
     if (this.#pod.metadata.deletionTimestamp !== undefined) return this.terminate();
+    await this.#mount();
     if (await this.#initialize()) await Promise.all(this.#containers.map((container) => container.run()));
-    if (this.#stopping !== undefined || this.#gone) return;
+    if (this.#stopped.signal.aborted) return;
     this.#ended = true;
     this.#changed();
   }
@@ -60,13 +67,14 @@ export class PodRunner {
 
   /** Graceful end: endpoints go first, requests in flight are finished, then the object is removed. */
   async terminate(): Promise<void> {
-    if (this.#stopping !== undefined || this.#gone) return;
-    this.#stopping = new AbortController();
-    const { signal } = this.#stopping;
+    if (this.#stopped.signal.aborted) return;
+    this.#stopped.abort();
+    const killer = new AbortController();
+    this.#killer = killer;
     const graceMs = (this.#pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
-    const killer = setTimeout(() => this.#stopping?.abort(), graceMs);
-    await Promise.all([...this.#init, ...this.#containers].map((container) => container.stop(signal)));
-    clearTimeout(killer);
+    const timer = setTimeout(() => killer.abort(), graceMs);
+    await Promise.all([...this.#init, ...this.#containers].map((container) => container.stop(killer.signal)));
+    clearTimeout(timer);
     if (this.#gone) return;
     this.#ended = true;
     this.#changed();
@@ -78,7 +86,8 @@ export class PodRunner {
   kill(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#stopping?.abort();
+    this.#stopped.abort();
+    this.#killer?.abort();
     for (const container of [...this.#init, ...this.#containers]) container.kill();
     this.#release();
   }
@@ -104,12 +113,24 @@ export class PodRunner {
     });
   }
 
+  /** Waits for the ConfigMaps and Secrets of the pod's volumes. */
+  async #mount(): Promise<void> {
+    for (;;) {
+      const problem = missingVolume(this.#machine.client, this.#pod);
+      if (problem === undefined || this.#stopped.signal.aborted) return;
+      this.#changed();
+      this.#machine.events.record(this.#pod, "Warning", "FailedMount", problem, { host: this.#machine.nodeName });
+      await pause(MOUNT_RETRY_MS, this.#stopped.signal);
+    }
+  }
+
   /** Init containers, one after the other. */
   async #initialize(): Promise<boolean> {
+    if (this.#stopped.signal.aborted) return false;
     if (this.#init.length > 0) this.#changed();
     for (const container of this.#init) {
       const code = await container.run();
-      if (code !== 0 || this.#stopping !== undefined || this.#gone) return false;
+      if (code !== 0 || this.#stopped.signal.aborted) return false;
       container.ready = true;
     }
     this.#initialized = true;

@@ -31,8 +31,9 @@ export interface PodNetwork {
 const CLAIM_PORT = 10250;
 const CLAIM_ATTEMPTS = 200;
 
-export function createPodNetwork(): PodNetwork {
-  return new LoopbackNetwork();
+/** `shared`: one address for all pods even where there are many; what happens by itself where there is only one. */
+export function createPodNetwork(options: { readonly shared?: boolean } = {}): PodNetwork {
+  return new LoopbackNetwork(options.shared === true);
 }
 
 class LoopbackNetwork implements PodNetwork {
@@ -40,8 +41,12 @@ class LoopbackNetwork implements PodNetwork {
   readonly #free: string[] = [];
   readonly #ports = new Map<string, Location>();
   #node: string | undefined;
-  #mapped = false;
+  #mapped: boolean;
   #claiming: Promise<void> | undefined;
+
+  constructor(mapped: boolean) {
+    this.#mapped = mapped;
+  }
 
   async allocate(): Promise<string> {
     while (this.#free.length === 0) await this.#claimOnce();

@@ -186,6 +186,26 @@ describe("a draining listener", () => {
 });
 
 describe("addresses of pods", () => {
+  it("lead to ports of one address where a machine has no others", async () => {
+    const shared = createPodNetwork({ shared: true });
+    const [first, second] = [await shared.allocate(), await shared.allocate()];
+    const servers = [first, second].map(async (pod) => {
+      const server = new Listener(shared);
+      await server.open(pod, [PORT], (_request, response) => response.end(pod));
+      return server;
+    });
+    const opened = await Promise.all(servers);
+    for (const pod of [first, second]) {
+      const at = shared.locate(pod, PORT);
+      assert.equal(at.host, "127.0.0.1");
+      assert.equal(await (await fetch(`http://${at.host}:${at.port}/`)).text(), pod);
+    }
+    for (const server of opened) server.destroy();
+    shared.release(first);
+    assert.deepEqual(shared.locate(first, PORT), { host: first, port: PORT }, "nothing is left of a released address");
+    await shared.close();
+  });
+
   it("are loopback addresses that nobody else has, across sandboxes too", async () => {
     const other = createPodNetwork();
     const mine = await Promise.all(Array.from({ length: 300 }, () => network.allocate()));

@@ -1,6 +1,6 @@
 /** A cluster of API server and controllers for tests, with a node or with the test in its place. */
 import { startApiServer } from "../../sandbox/apiserver/server.ts";
-import type { Client, KubeObject, ResourceKey } from "../../sandbox/apiserver/types.ts";
+import type { ApiError, Client, KubeObject, ResourceKey } from "../../sandbox/apiserver/types.ts";
 import { startControllers } from "../../sandbox/controllers/start.ts";
 import { type Node, startNode } from "../../sandbox/node/kubelet.ts";
 import { createPodNetwork, type PodNetwork } from "../../sandbox/node/podNetwork.ts";
@@ -10,6 +10,8 @@ export interface WorkloadCluster {
   readonly network: PodNetwork;
   readonly nodes: Node[];
   readonly complaints: string[];
+  /** While an error is here, controllers get it for every pod they create. */
+  readonly podCreation: { refused: ApiError | undefined };
   addNode(name: string, labels?: Record<string, string>): Promise<Node>;
   /** Resolves with what the function finds, as soon as it finds something; looks again after every change of pods or workloads. */
   until<T>(find: () => T | undefined | false, what: string, deadlineMs?: number): Promise<T>;
@@ -34,10 +36,26 @@ export async function startWorkloadCluster(options: { now?: () => Date } = {}): 
   const as = (username: string): Client => server.as({ username, groups: ["system:masters"] });
   const api = as("tester");
   const complaints: string[] = [];
+  const podCreation: WorkloadCluster["podCreation"] = { refused: undefined };
+  const refusing = (user: string): Client => {
+    const client = as(user);
+    return {
+      ...client,
+      create: async (key, object, choices) => {
+        if (key === "pods" && podCreation.refused !== undefined) throw podCreation.refused;
+        return await client.create(key, object, choices);
+      },
+    };
+  };
   const log = (message: string, values: Record<string, unknown>): void => {
     complaints.push(`${message} ${JSON.stringify(values)}`);
   };
-  const controllers = startControllers({ client: as, log, ca: server.ca, ...(options.now && { clock: options.now }) });
+  const controllers = startControllers({
+    client: refusing,
+    log,
+    ca: server.ca,
+    ...(options.now && { clock: options.now }),
+  });
   const network = createPodNetwork();
   const nodes: Node[] = [];
   await createNamespace(api, "test");
@@ -46,6 +64,7 @@ export async function startWorkloadCluster(options: { now?: () => Date } = {}): 
     network,
     nodes,
     complaints,
+    podCreation,
     async addNode(name, labels = {}) {
       const backoffMs = { first: 100, most: 1000 };
       const node = startNode({

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { after, before, describe, it } from "node:test";
-import type { KubeObject } from "../../sandbox/apiserver/types.ts";
+import { ApiError, type KubeObject } from "../../sandbox/apiserver/types.ts";
 import type { Endpoint, EndpointSlice } from "../../sandbox/controllers/endpoints.ts";
-import type { ContainerStatus, Pod } from "../../sandbox/controllers/kinds.ts";
+import type { ContainerStatus, DeploymentStatus, Pod } from "../../sandbox/controllers/kinds.ts";
+import { conditionOf } from "../../sandbox/controllers/metadata.ts";
 import { aDeployment, aService, aTemplate, startWorkloadCluster, type WorkloadCluster } from "./workloadCluster.ts";
 
 const SLICES = "endpointslices.discovery.k8s.io";
@@ -137,6 +138,52 @@ describe("endpoints", () => {
   });
 });
 
+describe("ReplicaSets", () => {
+  it("release a pod that loses its label, and replace it", async () => {
+    const { api } = cluster;
+    await api.create("deployments.apps", aDeployment("owned", "podinfo:6.0.0", 1));
+    const pod = await cluster.until(() => podsOf("owned").find(isReady), "the pod");
+    await api.patch("pods", "test", pod.metadata.name ?? "", "merge", { metadata: { labels: { app: "released" } } });
+    await cluster.until(() => podsOf("owned").find(isReady), "another pod");
+    assert.equal(podsOf("released")[0]?.metadata.ownerReferences, undefined);
+  });
+
+  it("outlive a Deployment that orphans them, and are adopted by its successor", async () => {
+    const { api } = cluster;
+    const before = podsOf("owned").map(({ metadata }) => metadata.uid);
+    await api.delete("deployments.apps", "test", "owned", { propagationPolicy: "Orphan" });
+    await cluster.until(() => api.get("deployments.apps", "test", "owned") === undefined, "the Deployment to go");
+    await api.create("deployments.apps", aDeployment("owned", "podinfo:6.0.0", 1));
+    await cluster.until(
+      () => api.get("deployments.apps", "test", "owned")?.["status"].availableReplicas === 1,
+      "adoption",
+    );
+    assert.deepEqual(
+      podsOf("owned").map(({ metadata }) => metadata.uid),
+      before,
+    );
+    await api.delete("pods", "test", podsOf("released")[0]?.metadata.name ?? "");
+  });
+
+  it("say why they can't create pods, and go on when they can (as recorded in deployment-replica-failure.json)", async () => {
+    const { api } = cluster;
+    const message = 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1';
+    cluster.podCreation.refused = new ApiError(403, "Forbidden", message);
+    await api.create("deployments.apps", aDeployment("refused", "podinfo:6.0.0", 1));
+    const status = (): DeploymentStatus => api.get("deployments.apps", "test", "refused")?.["status"] ?? {};
+    const failure = await cluster.until(() => conditionOf(status().conditions, "ReplicaFailure"), "the condition");
+    assert.deepEqual([failure.status, failure.reason, failure.message], ["True", "FailedCreate", message]);
+    const events = await cluster.until(() => {
+      const found = api.list("events", "test").filter(({ reason }) => reason === "FailedCreate");
+      return found.length > 0 && found;
+    }, "the event");
+    assert.equal(events[0]?.["message"], `Error creating: ${message}`);
+    cluster.podCreation.refused = undefined;
+    await cluster.until(() => status().availableReplicas === 1, "the pod");
+    assert.equal(conditionOf(status().conditions, "ReplicaFailure"), undefined);
+  });
+});
+
 describe("pods that do not come up", () => {
   const cases = [
     {
@@ -192,6 +239,21 @@ describe("pods that do not come up", () => {
       await cluster.api.delete("deployments.apps", "test", app, { propagationPolicy: "Background" });
     });
   }
+});
+
+describe("volumes", () => {
+  it("keep a pod from starting until their ConfigMap is there", async () => {
+    const { api } = cluster;
+    const template = aTemplate("mounting", "podinfo:6.0.1");
+    Object.assign(template["spec"] as object, { volumes: [{ name: "config", configMap: { name: "settings" } }] });
+    await api.create("deployments.apps", aDeployment("mounting", "", 1, { template }));
+    await cluster.until(() => api.list("events", "test").find(({ reason }) => reason === "FailedMount"), "the event");
+    const [status] = podsOf("mounting")[0]?.status?.containerStatuses ?? [];
+    assert.equal(status?.state.waiting?.reason, "ContainerCreating");
+    const metadata = { name: "settings", namespace: "test" };
+    await api.create("configmaps", { apiVersion: "v1", kind: "ConfigMap", metadata });
+    await cluster.until(() => podsOf("mounting").find(isReady), "the pod");
+  });
 });
 
 describe("probes", () => {
