@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { corsChange, isPreflight, preflightHeaders } from "./cors.ts";
 import { answer, type Forwarder } from "./forward.ts";
 import { changeHeaders, passOn, withHeader } from "./headers.ts";
 import type { Backend, Entry, Filter, HeaderChange, RequestFacts } from "./model.ts";
@@ -24,7 +25,9 @@ export function handleTraffic(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const startedAt = performance.now();
-    const facts = factsOf(request);
+    const target = originForm(request.url ?? "/");
+    if (target === undefined) return answer(response, 400, "the request's target must be a path");
+    const facts = factsOf(request, target);
     const entry = options.routes().find(facts);
     const decline = (status: number, flags: string, text: string, backend?: Backend): void => {
       const durationMs = performance.now() - startedAt;
@@ -36,12 +39,14 @@ export function handleTraffic(
     if (redirect !== undefined) {
       const location = locationOf(redirect, entry.match, {
         host: facts.host,
-        target: request.url ?? "/",
+        target,
         port: options.publicPort,
       });
       return answer(response, redirect.statusCode, "", { location });
     }
     const { rule } = entry;
+    const cors = rule.filters.find((filter) => filter.kind === "cors")?.cors;
+    if (cors !== undefined && isPreflight(facts)) return answer(response, 200, "", preflightHeaders(cors, facts));
     const chosen = options.wheels(
       rule.id,
       rule.backends.map((backend) => backend.weight),
@@ -49,27 +54,34 @@ export function handleTraffic(
     const backend = rule.backends[chosen];
     if (backend === undefined) return decline(500, "-", "no backend has a weight");
     if (backend.broken !== undefined) return decline(500, "-", backend.broken, backend);
-    depart(request, response, entry, backend, startedAt, options);
+    depart({ request, response, facts, target, startedAt }, entry, backend, options);
   };
 }
 
-function depart(
-  request: IncomingMessage,
-  response: ServerResponse,
-  entry: Entry,
-  backend: Backend,
-  startedAt: number,
-  options: EntryPointOptions,
-): void {
+/** A request that has come in. */
+interface Arrival {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly facts: RequestFacts;
+  /** Path and query. */
+  readonly target: string;
+  readonly startedAt: number;
+}
+
+function depart(arrival: Arrival, entry: Entry, backend: Backend, options: EntryPointOptions): void {
+  const { request, response, facts, startedAt } = arrival;
   const { rule, match } = entry;
-  let target = request.url ?? "/";
+  let { target } = arrival;
   let headers = passOn(request.rawHeaders);
   const responseChanges: HeaderChange[] = [];
   const mirrors: Backend[] = [];
   const apply = (filter: Filter): void => {
     if (filter.kind === "requestHeaders") headers = changeHeaders(headers, filter.change);
     else if (filter.kind === "responseHeaders") responseChanges.push(filter.change);
-    else if (filter.kind === "rewrite") {
+    else if (filter.kind === "cors") {
+      const change = corsChange(filter.cors, facts);
+      if (change !== undefined) responseChanges.push(change);
+    } else if (filter.kind === "rewrite") {
       target = rewritePath(target, filter.rewrite, match);
       if (filter.rewrite.hostname !== undefined) headers = withHeader(headers, "host", filter.rewrite.hostname);
     } else if (filter.kind === "mirror" && filter.backend.broken === undefined) {
@@ -98,8 +110,14 @@ function depart(
   });
 }
 
-function factsOf(request: IncomingMessage): RequestFacts {
-  const target = request.url ?? "/";
+/** Some clients send a whole URL, as to a proxy; undefined for what names no path (`*`). */
+function originForm(target: string): string | undefined {
+  if (target.startsWith("/")) return target;
+  const url = URL.parse(target);
+  return url?.protocol === "http:" ? `${url.pathname}${url.search}` : undefined;
+}
+
+function factsOf(request: IncomingMessage, target: string): RequestFacts {
   const mark = target.indexOf("?");
   const host = (request.headers.host ?? "").toLowerCase();
   const colon = host.lastIndexOf(":");

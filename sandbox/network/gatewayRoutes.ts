@@ -1,4 +1,5 @@
 import type { KubeObject } from "../apiserver/types.ts";
+import type { Cors } from "./cors.ts";
 import type { Backend, Entry, Filter, HeaderChange, Match, NamedMatch, PathMatch, Rule, UrlRewrite } from "./model.ts";
 
 /** How a backendRef is judged; filled in by whoever knows the cluster. */
@@ -34,6 +35,14 @@ interface RouteFilter {
     path?: RoutePathModifier;
     port?: number;
     statusCode?: number;
+  };
+  cors?: {
+    allowOrigins?: string[];
+    allowMethods?: string[];
+    allowHeaders?: string[];
+    exposeHeaders?: string[];
+    allowCredentials?: boolean;
+    maxAge?: number;
   };
   requestMirror?: { backendRef: BackendRef; percent?: number; fraction?: { numerator: number; denominator?: number } };
 }
@@ -183,9 +192,22 @@ function readFilter(filter: RouteFilter, namespace: string, judge: BackendJudge)
         fraction === undefined ? (percent ?? 100) : (100 * fraction.numerator) / (fraction.denominator ?? 100);
       return { kind: "mirror", backend: readBackend(backendRef, namespace, judge), percent: share };
     }
+    case "CORS":
+      return { kind: "cors", cors: readCors(filter.cors ?? {}) };
     default:
       throw new Error(`filter ${filter.type} is not supported by the sandbox's gateway`);
   }
+}
+
+function readCors(cors: NonNullable<RouteFilter["cors"]>): Cors {
+  return {
+    origins: cors.allowOrigins ?? [],
+    methods: cors.allowMethods ?? [],
+    headers: cors.allowHeaders ?? [],
+    exposed: cors.exposeHeaders ?? [],
+    credentials: cors.allowCredentials ?? false,
+    maxAgeSeconds: cors.maxAge ?? 5,
+  };
 }
 
 function readRewrite(rewrite: { hostname?: string; path?: RoutePathModifier }): UrlRewrite {

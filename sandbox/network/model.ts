@@ -1,6 +1,7 @@
 /**
  * What a data plane routes by. Gateway API and Traefik objects are both translated into this; nothing behind it knows either.
  */
+import type { Cors } from "./cors.ts";
 
 export type TextMatch =
   | { readonly kind: "exact"; readonly value: string }
@@ -53,6 +54,7 @@ export type Filter =
   | { readonly kind: "responseHeaders"; readonly change: HeaderChange }
   | { readonly kind: "rewrite"; readonly rewrite: UrlRewrite }
   | { readonly kind: "redirect"; readonly redirect: Redirect }
+  | { readonly kind: "cors"; readonly cors: Cors }
   | { readonly kind: "mirror"; readonly backend: Backend; readonly percent: number };
 
 /** A port of a Service. */

@@ -160,6 +160,30 @@ describe("traffic", () => {
     assert.deepEqual([status, headers.location], [301, "https://www.example.com/moved/a"]);
   });
 
+  test("from other origins is let in as the route says, and asked for beforehand at the gateway", async () => {
+    const cors = { allowOrigins: ["https://*.example.org"], allowMethods: ["*"], allowHeaders: ["x-a"], maxAge: 60 };
+    await bench.route([{ filters: [{ type: "CORS", cors }], backendRefs: backends(1, 0) }]);
+    const origin = "https://app.example.org";
+    const ask = { origin, "access-control-request-method": "PUT" };
+    const preflight = await get(bench.gateway(), { method: "OPTIONS", headers: ask });
+    assert.deepEqual(
+      ["origin", "methods", "headers"].map((name) => preflight.headers[`access-control-allow-${name}`]),
+      [origin, "PUT", "x-a"],
+    );
+    assert.deepEqual(bench.seen, []);
+    const real = await get(bench.gateway(), { headers: { origin } });
+    assert.deepEqual([real.body, real.headers["access-control-allow-origin"]], ["primary", origin]);
+    const foreign = await get(bench.gateway(), { headers: { origin: "https://evil.org" } });
+    assert.deepEqual([foreign.body, foreign.headers["access-control-allow-origin"]], ["primary", undefined]);
+  });
+
+  test("with a whole URL for a target is understood, without a path it is refused", async () => {
+    await bench.route([{ backendRefs: backends(1, 0) }]);
+    assert.equal((await get(bench.gateway(), { path: "http://www.example.com/x?y" })).body, "primary");
+    assert.equal(bench.seen[0]?.request.url, "/x?y");
+    assert.equal((await get(bench.gateway(), { method: "OPTIONS", path: "*" })).status, 400);
+  });
+
   test("is mirrored, and the mirror's answer is nobody's", async () => {
     const backendRef = { name: "podinfo-canary", port: 9898 };
     await bench.route([
