@@ -11,6 +11,7 @@ import { startLease } from "../../controller/kube/lease.ts";
 import { type ListWatch, startListWatch } from "../../controller/kube/listWatch.ts";
 import { createTransport, type Transport } from "../../controller/kube/transport.ts";
 import { startApiServer } from "../../sandbox/apiserver/server.ts";
+import type { ApiServer } from "../../sandbox/apiserver/types.ts";
 
 const configMaps = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap" };
 const deployments = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" };
@@ -34,6 +35,7 @@ const aConfigMap = (name: string, data: Record<string, string> = {}): RawObject 
 /** Against the cluster that KUBECONFIG names, else against an API server of its own. */
 describe("kube, on a real conversation", () => {
   let stop: () => Promise<void>;
+  let own: ApiServer | undefined;
   let transport: Transport;
   let api: Api;
   const watching: ListWatch[] = [];
@@ -45,6 +47,7 @@ describe("kube, on a real conversation", () => {
       transport = createTransport(await loadKubeConfig({ env: process.env }), { userAgent: "weir-test/1" });
     } else {
       const server = await startApiServer({ log: () => undefined });
+      own = server;
       const folder = await mkdtemp(join(tmpdir(), "kube-"));
       const path = join(folder, "kubeconfig");
       await writeFile(path, server.kubeconfig("admin"));
@@ -145,7 +148,7 @@ describe("kube, on a real conversation", () => {
   });
 
   it("a kind that is installed later is found without a restart", async () => {
-    const watched = watch({ resource: routes });
+    const watched = watch({ resource: routes, random: () => 0.05 });
     await watched.store.synced;
     assert.equal(watched.store.served, false);
     await api.create(crds, {
@@ -169,6 +172,25 @@ describe("kube, on a real conversation", () => {
     watched.retryNow();
     await until(watched, () => watched.store.get("default/r") !== undefined);
     await api.delete({ resource: crds, namespace: "", name: "routes.example.org" });
+    await until(watched, () => watched.store.size === 0);
+  });
+
+  it("a client certificate says who asks, and without any of it nobody is let in", async (test) => {
+    if (own === undefined) return test.skip("only an API server of our own makes certificates for us");
+    const cluster = { server: own.url, ca: own.ca, insecure: false, namespace, bearer: { kind: "none" as const } };
+    const { certificate: cert, key } = own.clientCertificate("jane", ["system:masters"]);
+    const asJane = createTransport({ ...cluster, certificate: { cert, key } }, { userAgent: "weir-test/1" });
+    assert.ok(await createApi(asJane).get({ resource: configMaps, namespace, name: "one" }));
+    const asNobody = createTransport(cluster, { userAgent: "weir-test/1" });
+    const refused = createApi(asNobody).get({ resource: configMaps, namespace, name: "one" });
+    await assert.rejects(refused, { code: "api.forbidden" });
+    const { ca: _, ...unverified } = cluster;
+    const astray = createTransport(unverified, { userAgent: "weir-test/1" });
+    await assert.rejects(createApi(astray).get({ resource: configMaps, namespace, name: "one" }), {
+      code: "api.unreachable",
+      message: /certificate/,
+    });
+    await Promise.all([asJane.close(), asNobody.close(), astray.close()]);
   });
 
   it("events repeat by count, in their order", async () => {
