@@ -77,7 +77,7 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
   const { request, answer } = exchange;
   if (open.has(path)) return answerOpen(path, answer);
   const user = authenticate(request, frontend.tokens);
-  const parsed = parseResourcePath(path);
+  const parsed = parseResourcePath(path) ?? parseOldWatch(path, exchange.query);
   if (parsed === undefined) return answerFixed(frontend, exchange, path, user);
   const review = reviewKinds.find((each) => each.group === parsed.group && each.plural === parsed.plural);
   if (review !== undefined) return await answerReviewRequest(frontend, exchange, user, review);
@@ -95,6 +95,16 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
   if (deprecation !== undefined) answer.warn(deprecation);
   if (resolved.subresource === "token") return await answerToken(frontend, call, exchange);
   await handleResource(frontend.cluster, call, exchange, frontend.podLog);
+}
+
+/** `/api/v1/watch/…`: what `?watch=true` replaced long ago. */
+function parseOldWatch(path: string, query: URLSearchParams): ReturnType<typeof parseResourcePath> {
+  const match = /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch(\/.+)$/.exec(path);
+  const parsed = match === null ? undefined : parseResourcePath(`${match[1]}${match[2]}`);
+  if (parsed === undefined) return undefined;
+  query.set("watch", "true");
+  if (parsed.name !== "") query.set("fieldSelector", `metadata.name=${parsed.name}`);
+  return { ...parsed, name: "" };
 }
 
 async function answerReviewRequest(

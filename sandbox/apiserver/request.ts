@@ -44,6 +44,7 @@ export function parseResourcePath(pathname: string): ResourcePath | undefined {
   }
   let namespace = "";
   const [first, second, third] = decoded;
+  if (first === "watch") return undefined;
   const namespacedPath = third !== undefined && !subresourcesOfNamespaces.has(third);
   if (first === "namespaces" && second !== undefined && namespacedPath) {
     namespace = second;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { recordUpdate } from "./apply/managedFields.ts";
 import { type ResetFields, resetFieldsOf } from "./apply/objectSchema.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
@@ -205,6 +206,7 @@ function storeChanged(
   const key = keyOfResource(resource);
   const expected = live.metadata.resourceVersion ?? "";
   next.metadata.resourceVersion = expected;
+  keepOwnershipTimes(next, live);
   if (choices.dryRun) return next;
   try {
     if (isFinished(next)) {
@@ -218,6 +220,18 @@ function storeChanged(
     if (error.code === 404) throw notFound(resource, name);
     throw error;
   }
+}
+
+/** A write that changes nothing but the time of ownership changes nothing. */
+function keepOwnershipTimes(next: KubeObject, live: KubeObject): void {
+  const owners = live.metadata.managedFields;
+  if (owners === undefined || !isDeepStrictEqual(timeless(next), timeless(live))) return;
+  const same = { ...next, metadata: { ...next.metadata, managedFields: owners } };
+  if (isDeepStrictEqual(same, live)) next.metadata.managedFields = owners;
+}
+
+function timeless(object: KubeObject): unknown[] {
+  return (object.metadata.managedFields ?? []).map(({ time: _, ...entry }) => entry);
 }
 
 /** True when the last finalizer of an object under deletion is gone. */
@@ -256,6 +270,11 @@ export function attributesOf(
 }
 
 function redecode(resource: Resource, version: string, object: KubeObject): KubeObject {
+  const misfit = resource.strategy.decodeProblem?.(object, version);
+  if (misfit !== undefined) {
+    const causes = [{ message: misfit }];
+    throw new ApiError(500, "InternalError", `Internal error occurred: ${misfit}`, { causes });
+  }
   resource.strategy.prune(object, version);
   resource.strategy.setDefaults(object, version);
   return object;
