@@ -171,6 +171,9 @@ async function readBody(
   return { body: Buffer.concat(chunks).subarray(0, limits.maxBodyBytes).toString("utf8"), truncated };
 }
 
+/** OpenSSL wraps its words in addresses of its source. */
+const openSslWords = /error:[0-9A-F]+:SSL routines:[^:]*:([^:]+)/;
+
 /** The innermost words: clients wrap what the system said, some of them in an error without a message. */
 function causeText(error: unknown): string {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
@@ -179,7 +182,8 @@ function causeText(error: unknown): string {
       return first.message;
     }
     if (inner.cause === undefined) {
-      return inner.message || codeOf(inner) || inner.name;
+      const tls = openSslWords.exec(inner.message)?.[1];
+      return tls === undefined ? inner.message || codeOf(inner) || inner.name : `TLS: ${tls}`;
     }
   }
   return String(error);

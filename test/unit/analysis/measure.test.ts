@@ -176,6 +176,16 @@ describe("a metric", () => {
       assert.equal(headers?.["x-scope"], "a, b");
     }));
 
+  it("does not show its credentials to a host that it is redirected to", () =>
+    against([vector("3")], async ({ server: other }) =>
+      against([says(307, "", { location: `${other.url}/stolen` })], async (run) => {
+        const { sample } = await one({ name: "errors", templateRef: { name: "token" } }, run);
+        assert.deepEqual(sample, { kind: "value", value: 3 });
+        assert.equal(run.server.calls[0]?.headers.authorization, "Bearer t0k");
+        assert.equal(other.calls[0]?.headers.authorization, undefined);
+      }),
+    ));
+
   it("is measured in every way it asks for, at once", () =>
     against([vector("1")], async ({ deps, server }) => {
       const metric = { ...successRate, query: "sum(a)", templateRef: { name: "plain", namespace: "ops" } };

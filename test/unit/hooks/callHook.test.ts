@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:https";
 import { describe, it } from "node:test";
 import type { CanaryHook } from "../../../api/index.ts";
+import { createAuthority, issueServing } from "../../../certs/issue.ts";
 import { callHook, type HookResult, redacted } from "../../../controller/hooks/callHook.ts";
 import { createDispatchers } from "../../../controller/hooks/dispatchers.ts";
 import { eventPayload, hookPayload } from "../../../controller/hooks/payload.ts";
@@ -100,8 +102,8 @@ describe("a hook that answers", () => {
     );
   }
 
-  it("with a huge body is cut off", () =>
-    against([faults.hugeBody], async ({ call }) => {
+  it("with an endless body is cut off", () =>
+    against([faults.endlessBody], async ({ call }) => {
       const { ok, message } = await call();
       assert.equal(ok, false);
       assert.equal(message, `${"x".repeat(512)}…`);
@@ -229,6 +231,12 @@ describe("a hook that fails", () => {
       assert.equal(clock.pending, 0);
     }));
 
+  it("and speaks no TLS, in words", () =>
+    against([says(200)], async ({ server, call }) => {
+      const { message } = await call({ url: server.url.replace("http:", "https:"), retries: 9 });
+      assert.match(message, /giving up after 1 attempt\(s\): Post "https:.*": TLS: wrong version number$/);
+    }));
+
   const hopeless: Record<string, string> = {
     "ftp://a.example/": 'unsupported protocol scheme "ftp"',
     nonsense: '"nonsense" is not a URL',
@@ -260,6 +268,31 @@ describe("credentials", () => {
         assert.equal(other.calls[0]?.headers.authorization, undefined);
       }),
     ));
+});
+
+describe("the certificate of a hook", () => {
+  const payloadOf = hookPayload(aCanary().build(), "Progressing", undefined);
+
+  it("is verified, unless the hook says not to; and a bad one is not tried again", async () => {
+    const now = new Date();
+    const pair = await issueServing(await createAuthority(now), ["127.0.0.1"], now);
+    const server = createServer({ cert: pair.cert, key: pair.key }, (_request, response) => response.end());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const url = `https://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`;
+    const outside = { dispatchers: createDispatchers({}), clock: fakeClock() };
+    try {
+      const strict = await callHook({ name: "gate", url, retries: 9 }, payloadOf, outside, forever);
+      assert.equal(strict.ok, false);
+      assert.match(strict.message, /giving up after 1 attempt\(s\): Post ".*": .*certificate/);
+      const lax = await callHook({ name: "gate", url, disableTLS: true }, payloadOf, outside, forever);
+      assert.deepEqual(lax, { ok: true, message: "" });
+    } finally {
+      await outside.dispatchers.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
 });
 
 describe("a proxy of the environment", () => {

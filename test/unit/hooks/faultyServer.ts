@@ -32,9 +32,13 @@ export const faults = {
     response.writeHead(200);
     response.write("first half");
   },
-  hugeBody: (_call, response) => {
-    response.writeHead(400);
-    response.end("x".repeat(20 * 1024 * 1024));
+  endlessBody: (_call, response) => {
+    const chunk = "x".repeat(64 * 1024);
+    const pour = (): void => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    response.writeHead(400).on("drain", pour);
+    pour();
   },
 } as const satisfies Record<string, Answer>;
 
