@@ -128,9 +128,3 @@ export function kind(goType: string, fields: Fields): TypeSchema {
   });
   return struct(goType, { kind: text, apiVersion: text, metadata: objectMeta, ...Object.fromEntries(own) });
 }
-
-/** The Scale of every scalable resource. */
-export const scaleSchema = kind("Scale", {
-  spec: struct("ScaleSpec", { replicas: int32 }),
-  status: struct("ScaleStatus", { replicas: { ...int32, omitZero: false }, selector: text }),
-});

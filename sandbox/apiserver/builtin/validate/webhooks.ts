@@ -1,4 +1,5 @@
-/** Rules of webhook configurations, but for the CEL of their match conditions. */
+/** Rules of webhook configurations. */
+import { compileCondition } from "../../admission/conditions.ts";
 import type { FieldError, KubeObject } from "../../types.ts";
 import { each, type Json } from "../defaults/fill.ts";
 import { duplicate, invalid, notSupported, required } from "./errors.ts";
@@ -53,10 +54,20 @@ function webhookErrors(field: string, webhook: Json): FieldError[] {
   each(webhook.matchConditions).forEach(({ name, expression = "" }, index) => {
     const at = `${field}.matchConditions[${index}]`;
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
-    if (expression.trim() === "") errors.push(required(`${at}.expression`));
+    errors.push(...conditionErrors(`${at}.expression`, expression));
     names.add(name);
   });
   return errors;
+}
+
+function conditionErrors(field: string, expression: string): FieldError[] {
+  if (expression.trim() === "") return [required(field)];
+  const compiled = compileCondition(expression);
+  if (compiled === undefined)
+    return [invalid(field, expression, "compilation failed: the expression is not valid CEL")];
+  const { type = "dyn" } = compiled.check();
+  const isBoolean = type === "bool" || type === "dyn";
+  return isBoolean ? [] : [invalid(field, expression, `must evaluate to bool but got ${type}`)];
 }
 
 function oneOf(field: string, value: unknown, supported: readonly string[]): FieldError[] {
