@@ -1,8 +1,8 @@
 /** Why a rule does not compile against its schema, in the API server's layout. */
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { type JsonSchema, type ValidationRule, valuesOf } from "../crd/schema.ts";
-import { childNodes, compileExpression } from "./compile.ts";
-import { ruleEnvironment } from "./rules.ts";
+import { childNodes } from "./compile.ts";
+import { compileText } from "./rules.ts";
 import { escapedName } from "./values.ts";
 
 /** `undefined` when the rule compiles; finds syntax errors, types that cannot be, and unknown fields of `self`. */
@@ -17,7 +17,7 @@ export function ruleProblem(rule: ValidationRule, schema: JsonSchema): string | 
 
 function expressionProblem(expression: string, schema: JsonSchema): string | undefined {
   try {
-    const parsed = compileExpression(ruleEnvironment(), expression);
+    const parsed = compileText(expression);
     const unknown = unknownField(parsed.ast, schema);
     if (unknown !== undefined) return located(expression, unknown.at, `undefined field '${unknown.name}'`);
     const checked = parsed.check();

@@ -36,8 +36,22 @@ interface RuleNode {
 
 let environment: Environment | undefined;
 
+/** Rules are written once and compiled for their check, their cost and every schema that repeats them. */
+const compiledTexts = new Map<string, ParseResult>();
+const rememberedTexts = 5_000;
+
+/** Compiles the text of a rule or of a message; throws what is wrong with its syntax. */
+export function compileText(text: string): ParseResult {
+  const known = compiledTexts.get(text);
+  if (known !== undefined) return known;
+  if (compiledTexts.size >= rememberedTexts) compiledTexts.clear();
+  const compiled = compileExpression(ruleEnvironment(), text);
+  compiledTexts.set(text, compiled);
+  return compiled;
+}
+
 /** The environment of rules: `self` and `oldSelf` are what the schema says, which only evaluation finds out. */
-export function ruleEnvironment(): Environment {
+function ruleEnvironment(): Environment {
   environment ??= kubernetesEnvironment().registerVariable("self", "dyn").registerVariable("oldSelf", "dyn");
   return environment;
 }
@@ -69,13 +83,12 @@ function buildNode(schema: JsonSchema): RuleNode | undefined {
 }
 
 /** Compiles one rule; throws what is wrong with its syntax. */
-export function compileRule(rule: ValidationRule): CompiledRule {
-  const expressions = ruleEnvironment();
+function compileRule(rule: ValidationRule): CompiledRule {
   return {
     rule,
     transition: /\boldSelf\b/.test(rule.rule),
-    evaluate: compileExpression(expressions, rule.rule),
-    message: rule.messageExpression ? compileExpression(expressions, rule.messageExpression) : undefined,
+    evaluate: compileText(rule.rule),
+    message: rule.messageExpression ? compileText(rule.messageExpression) : undefined,
   };
 }
 

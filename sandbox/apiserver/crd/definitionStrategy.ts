@@ -14,7 +14,7 @@ export function definitionStrategy(base: Strategy): Strategy {
     setDefaults: (object, version, old) => {
       base.setDefaults(object, version, old);
       dropEmpty(object["spec"]);
-      if (shapeErrors(object).length === 0) defaultDefinition(object as Definition);
+      if (isReadable(object)) defaultDefinition(object as Definition);
     },
     validate: (object, old, subresource) => {
       const shape = shapeErrors(object);
@@ -24,13 +24,20 @@ export function definitionStrategy(base: Strategy): Strategy {
     prepareForCreate: (object) => {
       base.prepareForCreate(object);
       object.metadata.generation = 1;
-      if (shapeErrors(object).length > 0) return;
+      if (!isReadable(object)) return;
       const storedVersions = storedVersionsOf(object as Definition, []).slice(0, 1);
       object["status"] = { conditions: null, acceptedNames: { plural: "", kind: "" }, storedVersions };
     },
     prepareForUpdate: (object, old, subresource) => prepareUpdate(object as Definition, old as Definition, subresource),
     prepareForDelete: (object, now) => markedForDeletion(object as Definition, now),
   };
+}
+
+/** Enough to fill in defaults; validation looks at everything. */
+function isReadable(object: KubeObject): boolean {
+  const spec: unknown = object["spec"];
+  if (!isMap(spec) || !isMap(spec["names"]) || !Array.isArray(spec["versions"])) return false;
+  return typeof spec["names"]["kind"] === "string" && spec["versions"].every(isMap);
 }
 
 function defaultDefinition(definition: Definition): void {
@@ -69,7 +76,7 @@ function prepareUpdate(definition: Definition, old: Definition, subresource: str
     return;
   }
   if (old.status !== undefined) definition.status = structuredClone(old.status);
-  if (definition.status !== undefined && shapeErrors(definition).length === 0) {
+  if (definition.status !== undefined && isReadable(definition)) {
     definition.status.storedVersions = storedVersionsOf(definition, definition.status.storedVersions);
   }
   definition.metadata.generation = jsonEqual(definition.spec, old.spec) ? generation : generation + 1;

@@ -2,6 +2,7 @@
 import { ruleProblem } from "../cel/ruleProblem.ts";
 import type { FieldError } from "../types.ts";
 import { applyDefaults } from "./defaulting.ts";
+import { costErrors } from "./ruleCosts.ts";
 import { isMap, type JsonSchema, type ValidationRule } from "./schema.ts";
 import { validateStructural } from "./structural.ts";
 
@@ -9,7 +10,8 @@ type Place = "root" | "object fields" | "array items";
 
 /** Everything wrong with the schema at `path`, innermost first. */
 export function schemaErrors(schema: JsonSchema, path: string): FieldError[] {
-  return checkNode(schema, path, "root", path);
+  const errors = checkNode(schema, path, "root", path);
+  return errors.length > 0 ? errors : costErrors(schema, path);
 }
 
 function checkNode(schema: JsonSchema, path: string, place: Place, root: string): FieldError[] {

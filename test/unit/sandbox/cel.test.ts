@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compileExpression } from "../../../sandbox/apiserver/cel/compile.ts";
 import { evaluationText } from "../../../sandbox/apiserver/cel/library.ts";
 import { ruleProblem } from "../../../sandbox/apiserver/cel/ruleProblem.ts";
-import { ruleEnvironment, validateRules } from "../../../sandbox/apiserver/cel/rules.ts";
+import { compileText, validateRules } from "../../../sandbox/apiserver/cel/rules.ts";
 import { celValue, escapedName } from "../../../sandbox/apiserver/cel/values.ts";
 import type { JsonSchema } from "../../../sandbox/apiserver/crd/schema.ts";
 
 function evaluate(expression: string, self: unknown): unknown {
-  return compileExpression(ruleEnvironment(), expression)({ self: celValue(undefined, self) });
+  return compileText(expression)({ self: celValue(undefined, self) });
 }
 
 describe("the functions Kubernetes adds to CEL", () => {
