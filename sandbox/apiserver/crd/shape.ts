@@ -1,6 +1,6 @@
 /** Whether a definition has the types it must have, so that everything after can rely on them. */
 import type { FieldError, KubeObject } from "../types.ts";
-import { isMap, type JsonMap } from "./schema.ts";
+import { isMap } from "./schema.ts";
 import { typeNameOf } from "./structural.ts";
 
 type Check = (value: unknown, path: string) => FieldError[];
@@ -33,20 +33,22 @@ function mapOf(check: Check): Check {
 
 /** Named fields; others are none of this check's business. A null counts as absent. */
 function fields(checks: () => Record<string, Check>, required: readonly string[] = []): Check {
+  // Late, for schemas contain schemas; once, for schemas are large.
+  let known: ReadonlyMap<string, Check> | undefined;
   return (value, path) => {
     if (!isMap(value)) return wrong(path, value, "object");
-    const missing = required
-      .filter((key) => value[key] === undefined || value[key] === null)
-      .map((key): FieldError => ({ reason: "FieldValueRequired", field: `${path}.${key}`, message: "Required value" }));
-    return [...missing, ...presentErrors(checks(), value, path)];
+    known ??= new Map(Object.entries(checks()));
+    const errors: FieldError[] = [];
+    for (const key of required) {
+      if (value[key] !== undefined && value[key] !== null) continue;
+      errors.push({ reason: "FieldValueRequired", field: `${path}.${key}`, message: "Required value" });
+    }
+    for (const key of Object.keys(value)) {
+      const check = value[key] === null ? undefined : known.get(key);
+      if (check !== undefined) errors.push(...check(value[key], `${path}.${key}`));
+    }
+    return errors;
   };
-}
-
-function presentErrors(checks: Record<string, Check>, value: JsonMap, path: string): FieldError[] {
-  return Object.entries(checks).flatMap(([key, check]) => {
-    const present = Object.hasOwn(value, key) && value[key] !== null;
-    return present ? check(value[key], `${path}.${key}`) : [];
-  });
 }
 
 const rule = fields(
