@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { GatewayAddress } from "./network/gateways.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "./start.ts";
 
 const HELP = `weir sandbox: a Kubernetes cluster in one process
@@ -37,7 +38,7 @@ export async function main(args: string[]): Promise<number> {
   const signal = untilSignal();
   let sandbox: Sandbox;
   try {
-    sandbox = await startSandbox(flags.options);
+    sandbox = await startSandbox({ ...flags.options, ...(flags.json ? {} : { gatewayOpened: tellGateway }) });
   } catch (error) {
     return fail(explain(error, flags.options));
   }
@@ -100,9 +101,12 @@ async function announce(sandbox: Sandbox, json: boolean): Promise<void> {
   export KUBECONFIG=${kubeconfigPath}
   kubectl get nodes
 
-A Gateway of class istio gets a port of its own:
-  kubectl get svc -A -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.loadBalancer.ingress[0].ports[0].port}{"\\n"}{end}'
+A Gateway of class istio gets a port of its own, which is told here.
 `);
+}
+
+function tellGateway({ namespace, name, url }: GatewayAddress): void {
+  process.stdout.write(`Gateway ${namespace}/${name} listens: curl -H 'Host: www.example.com' ${url}/\n`);
 }
 
 /** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once, as people expect of Ctrl-C. */

@@ -6,6 +6,7 @@ import { startApiServer } from "./apiserver/server.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./apiserver/types.ts";
 import { startControllers } from "./controllers/start.ts";
 import { type Metrics, startMetrics } from "./metrics/metrics.ts";
+import type { GatewayAddress } from "./network/gateways.ts";
 import { type Network, startNetwork } from "./network/network.ts";
 import { startNode } from "./node/kubelet.ts";
 import { createPodNetwork } from "./node/podNetwork.ts";
@@ -22,6 +23,8 @@ export interface SandboxOptions {
   /** Between two scrapes. Default: 1000. */
   readonly scrapeIntervalMs?: number;
   readonly log?: (line: LogLine) => void;
+  /** Told of every port that a Gateway opens. */
+  readonly gatewayOpened?: (gateway: GatewayAddress) => void;
 }
 
 /** A running cluster. */
@@ -44,12 +47,21 @@ type Step = () => Promise<unknown> | unknown;
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const undo: Step[] = [];
   const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
+    const errors: unknown[] = [];
+    for (const step of undo.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, "the sandbox did not end cleanly");
   };
   try {
     return { ...(await assemble(options, undo)), stop };
   } catch (error) {
-    await stop();
+    // What went wrong first is what the user has to know.
+    await stop().catch(() => undefined);
     throw error;
   }
 }
@@ -70,7 +82,12 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
   const pods = createPodNetwork();
   undo.push(() => pods.close());
   const locate = pods.locate.bind(pods);
-  const network = await startNetwork({ client: client("system:serviceaccount:istio-system:istiod"), log, locate });
+  const network = await startNetwork({
+    client: client("system:serviceaccount:istio-system:istiod"),
+    log,
+    locate,
+    ...(options.gatewayOpened === undefined ? {} : { gatewayOpened: options.gatewayOpened }),
+  });
   undo.push(() => network.stop());
   const metrics = await startMetrics({
     client: client("system:serviceaccount:istio-system:prometheus"),
@@ -97,7 +114,9 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
   const users: Record<string, string> = {};
   for (const [index, user] of (options.users ?? []).entries()) {
     users[user] = join(folder, `user-${index}.kubeconfig`);
-    await writeFile(users[user], apiServer.kubeconfig(user, ["system:masters", "system:authenticated"]), { mode: 0o600 });
+    await writeFile(users[user], apiServer.kubeconfig(user, ["system:masters", "system:authenticated"]), {
+      mode: 0o600,
+    });
   }
   return { apiServer, network, metrics, kubeconfigPath: written, users, folder };
 }

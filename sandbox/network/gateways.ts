@@ -46,6 +46,7 @@ export interface GatewaysOptions {
   readonly observerFor: (workload: string, namespace: string) => Observe;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
   readonly clock: () => Date;
+  readonly opened: (gateway: GatewayAddress) => void;
 }
 
 /** One open port of one gateway. */
@@ -55,7 +56,6 @@ interface Door {
   readonly port: number;
   routes: RouteTable;
   listening: Listening | undefined;
-  closed: boolean;
 }
 
 interface Plan {
@@ -116,7 +116,6 @@ export function startGateways(options: GatewaysOptions): Gateways {
       port,
       routes: EMPTY,
       listening: undefined,
-      closed: false,
     };
     doors.set(id, door);
     door.listening = await listen(
@@ -128,11 +127,10 @@ export function startGateways(options: GatewaysOptions): Gateways {
         publicPort: port,
       }),
     );
-    log("gateway listens", {
-      gateway: `${namespace}/${door.name}`,
-      port,
-      url: `http://127.0.0.1:${door.listening.port}`,
-    });
+    for (const address of addressOf(door)) {
+      log("gateway listens", { ...address });
+      options.opened(address);
+    }
   };
 
   const closeDoor = async (id: string, door: Door): Promise<void> => {
@@ -220,12 +218,7 @@ export function startGateways(options: GatewaysOptions): Gateways {
   };
 
   return {
-    list: () =>
-      [...doors.values()].flatMap(({ namespace, name, port, listening }) =>
-        listening
-          ? [{ namespace, name, service: `${name}-istio`, port, url: `http://127.0.0.1:${listening.port}` }]
-          : [],
-      ),
+    list: () => [...doors.values()].flatMap(addressOf),
     portOf: (namespace, service, port) =>
       [...doors.values()].find(
         (door) => door.namespace === namespace && `${door.name}-istio` === service && door.port === port,
@@ -244,6 +237,11 @@ export function startGateways(options: GatewaysOptions): Gateways {
       await Promise.all([...doors].map(([id, door]) => closeDoor(id, door)));
     },
   };
+}
+
+function addressOf({ namespace, name, port, listening }: Door): GatewayAddress[] {
+  if (listening === undefined) return [];
+  return [{ namespace, name, service: `${name}-istio`, port, url: `http://127.0.0.1:${listening.port}` }];
 }
 
 function hasOurStatus(route: KubeObject): boolean {

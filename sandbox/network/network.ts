@@ -13,6 +13,8 @@ export interface NetworkOptions {
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
   readonly clock?: () => Date;
   readonly locate?: Locate;
+  /** Told of every port that a Gateway opens. */
+  readonly gatewayOpened?: (gateway: GatewayAddress) => void;
 }
 
 /** A page with metrics in the Prometheus text format, and the labels its series get. */
@@ -52,6 +54,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     forwarder,
     log,
     observerFor: (workload, namespace) => istio.from(workload, namespace),
+    opened: options.gatewayOpened ?? (() => undefined),
     clock: options.clock ?? (() => new Date()),
   });
   const traefik = await startTraefik({ client, forwarder, log, observe: traefikTelemetry.observe });
