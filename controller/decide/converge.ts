@@ -36,23 +36,13 @@ export function converge(seen: Observation): Decision | undefined {
   if (actions.length > 0) return perform(...actions);
   const traffic = seen.traffic;
   if (traffic === undefined) return undefined;
-  if (!("primary" in traffic)) return awaitRoute(seen, traffic.notAccepted);
+  if (!("primary" in traffic)) return hold(seen, traffic.notAccepted);
   const planned = plannedTraffic(seen.canary, seen.provider);
   if (sameTraffic(traffic, planned)) return undefined;
   const gaining =
     planned.canary > traffic.canary ? seen.target : planned.primary > traffic.primary ? seen.primary : undefined;
   if (gaining !== undefined && gaining.available === 0) return notReady(seen, gaining);
   return perform({ kind: "shift", traffic: planned });
-}
-
-/** How long a router may take over a change before its silence is news, in milliseconds. */
-const routeGraceMs = 5_000;
-
-/** Every change of weights is unaccepted for a moment; the router's answer wakes us. Only a router that keeps silent is told about. */
-export function awaitRoute(seen: Observation, text: string): Decision {
-  const changed = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
-  const left = Number.isNaN(changed) ? 0 : changed + routeGraceMs - seen.now;
-  return left > 0 ? wait(left) : hold(seen, text);
 }
 
 /** True when the split in force is the planned one (or there is nothing to split). */

@@ -1,5 +1,5 @@
 import { apexName, eventText } from "../../api/index.ts";
-import { awaitRoute, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
+import { gaveUp, namesOf, notReady, repairs } from "./converge.ts";
 import { allToPrimary } from "./plan.ts";
 import { endpointsQuestion, perform, tell, unanswered, wait, warn } from "./round.ts";
 import { hold, writeStatus } from "./status.ts";
@@ -55,7 +55,7 @@ function turnTraffic(seen: Observation, primary: Workload): Decision {
     action.kind === "ensure" && action.object === "route" ? { ...action, traffic: allToPrimary } : action,
   );
   if (actions.length > 0) return perform(...actions);
-  if (seen.traffic !== undefined && !("primary" in seen.traffic)) return awaitRoute(seen, seen.traffic.notAccepted);
+  if (seen.traffic !== undefined && !("primary" in seen.traffic)) return hold(seen, seen.traffic.notAccepted);
   const question = endpointsQuestion(canary, apexName(canary));
   if (unanswered(seen, [question]).length > 0) return { actions: [], questions: [question] };
   const answer = seen.answers[question.id];

@@ -1,4 +1,5 @@
 import type { CanaryCondition, CanaryStatus, Phase } from "../../api/index.ts";
+import { wait } from "./round.ts";
 import type { Action, Decision, Observation } from "./types.ts";
 
 /** What a decision changes in the status; everything else stays. */
@@ -40,17 +41,21 @@ export function stalled(seen: Observation, text: string): Decision {
   };
 }
 
-/** Something is on its way and must arrive first. Told when the reason is news. */
-export function hold(seen: Observation, text: string, recheckAt?: number): Decision {
-  const known = conditionMessage(seen, "Reconciling") === text;
-  return {
-    actions: [
-      ...writeStatus(seen, { waitingFor: text }),
-      ...(known ? [] : [{ kind: "event", type: "Warning", message: text } as const]),
-    ],
-    questions: [],
-    ...(recheckAt === undefined ? {} : { wakeAfterMs: Math.max(1, recheckAt - seen.now) }),
-  };
+/** How long things may take before their absence is news, in milliseconds. Times are kept in whole seconds, so it is 1 to 2 s. */
+const graceMs = 2_000;
+
+/** Something is on its way and must arrive first. Told when that takes longer than a moment, and when the reason is news. */
+export function hold(seen: Observation, text: string, recheckAt = Number.POSITIVE_INFINITY): Decision {
+  const since = Date.parse(seen.canary.status?.lastTransitionTime ?? seen.canary.metadata.creationTimestamp ?? "");
+  const toldAt = Number.isNaN(since) ? 0 : since + graceMs;
+  if (toldAt > seen.now) return wait(Math.min(toldAt, recheckAt) - seen.now);
+  const news: Action[] =
+    conditionMessage(seen, "Reconciling") === text ? [] : [{ kind: "event", type: "Warning", message: text }];
+  return wait(
+    recheckAt === Number.POSITIVE_INFINITY ? undefined : recheckAt - seen.now,
+    ...writeStatus(seen, { waitingFor: text }),
+    ...news,
+  );
 }
 
 /** The sentence that a condition carries now; decides whether an event about it would be news. */

@@ -3,6 +3,8 @@ import type { Happening } from "./events.ts";
 /** What shall be written: the message may carry a prefix, and `key` says which event it continues. */
 export interface EventContent extends Happening {
   readonly key: string;
+  /** Whose story it belongs to. */
+  readonly story: string;
 }
 
 /** An event that was written before. */
@@ -16,7 +18,7 @@ export interface WrittenEvent {
 export interface Correlator {
   /** `undefined` when the object has used up its budget. */
   judge(happening: Happening, nowMs: number): EventContent | undefined;
-  /** The event that this one repeats. */
+  /** The event that this one repeats: the last one of its object, for a count that rises would pull an older one out of its place. */
   written(content: EventContent): WrittenEvent | undefined;
   note(content: EventContent, event: WrittenEvent): void;
 }
@@ -42,7 +44,7 @@ export function createCorrelator(options: CorrelatorOptions = {}): Correlator {
   const { similarLimit = 30, burst = 50, refillMs = 10_000 } = options;
   const budgets = new Map<string, { tokens: number; atMs: number }>();
   const groups = new Map<string, { messages: Set<string>; lastMs: number }>();
-  const events = new Map<string, WrittenEvent>();
+  const events = new Map<string, { readonly key: string; readonly event: WrittenEvent }>();
 
   const spend = (key: string, nowMs: number): boolean => {
     const budget = budgets.get(key) ?? { tokens: burst, atMs: nowMs };
@@ -68,12 +70,15 @@ export function createCorrelator(options: CorrelatorOptions = {}): Correlator {
       const group = JSON.stringify([object, happening.type, happening.reason]);
       if (!spend(object, nowMs)) return undefined;
       if (!isCrowded(group, happening.message, nowMs)) {
-        return { ...happening, key: JSON.stringify([group, happening.message]) };
+        return { ...happening, key: JSON.stringify([group, happening.message]), story: object };
       }
-      return { ...happening, message: `${COMBINED}${happening.message}`, key: group };
+      return { ...happening, message: `${COMBINED}${happening.message}`, key: group, story: object };
     },
-    written: (content) => events.get(content.key),
-    note: (content, event) => remember(events, content.key, event),
+    written(content) {
+      const last = events.get(content.story);
+      return last?.key === content.key ? last.event : undefined;
+    },
+    note: (content, event) => remember(events, content.story, { key: content.key, event }),
   };
 }
 

@@ -33,7 +33,7 @@ function serviceName(canary: Canary, role: ServiceRole): string {
 /**
  * A Service as it should be. One that a user made before us is taken over: only selector, ports and the marks for GitOps tools, no
  * labels and no owner, so that it survives the Canary. The list of ports is a map to server-side apply, which therefore cannot take a
- * user's extra port away: send the body of a taken-over Service as a merge patch. `nodePort`s of the live one are kept.
+ * user's extra port away: the body of a taken-over Service is a merge patch. `nodePort`s of the live one are kept.
  */
 export function generatedService(
   canary: Canary,
@@ -51,7 +51,7 @@ export function generatedService(
       apiVersion: "v1",
       kind: serviceResource.kind,
       metadata: { ...identity, annotations: driftMarks },
-      spec: { selector, ports },
+      spec: { selector: patchOf(selector, live), ports },
     };
   }
   const given = canary.spec.service?.[role];
@@ -66,6 +66,12 @@ export function generatedService(
     },
     spec: { ...kindOfService(canary, live), selector, ports },
   };
+}
+
+/** The selector as a merge patch: labels that only the live one has are taken away, for they would narrow what it selects. */
+function patchOf(selector: Readonly<Record<string, string>>, live: RawObject | undefined): Fields {
+  const others = Object.keys(fieldsOf(fieldsOf(live?.["spec"])["selector"])).filter((key) => !(key in selector));
+  return { ...selector, ...Object.fromEntries(others.map((key) => [key, null])) };
 }
 
 /** Fields that are chosen at creation. Later they are stated as they are: the server refuses to change an address, and a type somebody changed is theirs. */
@@ -129,7 +135,7 @@ function isMainPort(canary: Canary, port: Fields): boolean {
 
 /**
  * What the apex Service shall be when the Canary goes: it selects the target's pods again, nobody owns it, and nothing keeps GitOps
- * tools away. A selector that the user once applied with kubectl comes back as it was.
+ * tools away. A selector that the user once applied with kubectl comes back as it was. The body is a merge patch.
  */
 export function releasedApex(canary: Canary, label: SelectorLabel, target: RawObject, live: RawObject): RawObject {
   const own = mayOwn(live, canary);
@@ -150,7 +156,7 @@ export function releasedApex(canary: Canary, label: SelectorLabel, target: RawOb
     },
     spec: {
       ...(own ? kindOfService(canary, live) : {}),
-      selector: applied ?? { [label.key]: label.value },
+      selector: patchOf(applied ?? { [label.key]: label.value }, live),
       ports: portsOf(canary, target, live),
     },
   };
