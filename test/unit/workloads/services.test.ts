@@ -133,6 +133,13 @@ describe("generated Services", () => {
 });
 
 describe("a Service that a user made before us", () => {
+  it("loses labels of its selector that would narrow it", () => {
+    const live = { ...users, spec: { ...fieldsOf(users["spec"]), selector: { app: "shop", tier: "web" } } };
+    assert.deepEqual(fieldsOf(service("apex", canary, live)["spec"])["selector"], { app: "shop-primary", tier: null });
+    const released = releasedApex(canary, label, aDeployment(), live);
+    assert.deepEqual(fieldsOf(released["spec"])["selector"], { app: "shop", tier: null });
+  });
+
   it("gets our selector, ports and marks, keeps its node port, and nobody's labels or owner", () => {
     const taken = service("apex", canary, users);
     assert.deepEqual(taken.metadata, { name: "shop", namespace: "demo", annotations: marks });
