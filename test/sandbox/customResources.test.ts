@@ -121,6 +121,18 @@ describe("a CustomResourceDefinition in a running cluster", () => {
     await gone(definitions, widgets);
   });
 
+  it("whose conversion webhook would not be called says so", async () => {
+    const warnings: string[] = [];
+    const definition = aDefinition({});
+    const service = { namespace: "default", name: "converter" };
+    const webhook = { clientConfig: { service }, conversionReviewVersions: ["v1"] };
+    definition["spec"].conversion = { strategy: "Webhook", webhook };
+    await client.create(definitions, definition, { warn: (text) => warnings.push(text) });
+    assert.match(warnings.join(), /Webhook is treated as None/);
+    await client.delete(definitions, "", widgets);
+    await gone(definitions, widgets);
+  });
+
   it("waits with its end for objects that have finalizers", async () => {
     await client.create(definitions, aDefinition({}));
     const held = aWidget({});

@@ -17,6 +17,8 @@ export type ResolveService = (
 /** Node closes what the other side closes; this only bounds what idles on both sides. */
 const idleMilliseconds = 90_000;
 const redirectLimit = 10;
+/** Far above any review; a webhook that never stops talking is cut off here. */
+const largestAnswer = 16 * 1024 * 1024;
 const userAgent = "kube-apiserver-admission";
 
 interface Answer {
@@ -134,7 +136,12 @@ export class WebhookTransport {
       const name = isIP(servername) === 0 ? { servername } : {};
       const outgoing = request({ ...options, ...name }, (response) => {
         const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        let size = 0;
+        response.on("data", (chunk: Buffer) => {
+          chunks.push(chunk);
+          size += chunk.length;
+          if (size > largestAnswer) response.destroy(new Error(`response is larger than ${largestAnswer} bytes`));
+        });
         response.on("error", reject);
         response.on("end", () => {
           const text = Buffer.concat(chunks).toString("utf8");
