@@ -1,8 +1,6 @@
-/**
- * HorizontalPodAutoscalers between v1 and v2. What v1 cannot say travels in annotations, as on a real API server; the
- * text in them is the v2 JSON rather than the internal form of old, since nothing but this conversion reads it.
- */
+/** HorizontalPodAutoscalers between v1 and v2. What v1 cannot say travels in annotations, as on a real API server. */
 import { clone, type KubeObject } from "../types.ts";
+import { flatMetric, fullMetric, printedBehavior, readBehavior } from "./autoscalerAnnotations.ts";
 import { each, type Json } from "./defaults/fill.ts";
 
 const annotations = {
@@ -35,8 +33,8 @@ function toV1(object: KubeObject): void {
   if (cpu !== undefined) rest.targetCPUUtilizationPercentage = cpu.resource.target.averageUtilization;
   const { currentMetrics, conditions, ...counts } = status;
   object["status"] = { currentReplicas: 0, desiredReplicas: 0, ...counts };
-  note(object, "metrics", others.length === 0 ? undefined : others);
-  note(object, "behavior", behavior);
+  note(object, "metrics", others.length === 0 ? undefined : others.map(flatMetric));
+  note(object, "behavior", behavior === undefined ? undefined : printedBehavior(behavior));
   note(object, "currentMetrics", each(currentMetrics).length === 0 ? undefined : currentMetrics);
   note(object, "conditions", conditions);
 }
@@ -49,12 +47,13 @@ function note(object: KubeObject, part: keyof typeof annotations, value: unknown
 function toV2(object: KubeObject): void {
   const { spec = {}, status = {} } = object;
   const { targetCPUUtilizationPercentage: percent, ...rest } = spec;
-  const metrics = [...each(take(object, "metrics"))];
+  const metrics = each(take(object, "metrics")).map(fullMetric);
   if (percent !== undefined) {
     const target = { type: "Utilization", averageUtilization: percent };
     metrics.push({ type: "Resource", resource: { name: "cpu", target } });
   }
-  const behavior = take(object, "behavior");
+  const printed = take(object, "behavior");
+  const behavior = printed === undefined || printed === null ? undefined : readBehavior(printed);
   object["spec"] = {
     ...rest,
     ...(metrics.length === 0 ? {} : { metrics }),

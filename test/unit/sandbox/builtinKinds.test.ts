@@ -220,13 +220,35 @@ describe("an autoscaler", () => {
   const { convert } = resourceOf("horizontalpodautoscalers").strategy;
   const metrics = [
     { type: "Resource", resource: { name: "memory", target: { type: "AverageValue", averageValue: "100Mi" } } },
+    {
+      type: "Object",
+      object: {
+        describedObject: { apiVersion: "v1", kind: "Service", name: "podinfo" },
+        target: { type: "Value", value: "5" },
+        metric: { name: "requests" },
+      },
+    },
+    { type: "Pods", pods: { metric: { name: "q" }, target: { type: "AverageValue", averageValue: "1" } } },
+    {
+      type: "External",
+      external: {
+        metric: { name: "q", selector: { matchLabels: { a: "b" } } },
+        target: { type: "Value", value: "30" },
+      },
+    },
     { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } },
   ];
   const v2: KubeObject = {
     apiVersion: "autoscaling/v2",
     kind: "HorizontalPodAutoscaler",
     metadata: { name: "a" },
-    spec: { maxReplicas: 3, metrics, behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } },
+    spec: {
+      maxReplicas: 3,
+      metrics,
+      behavior: {
+        scaleDown: { stabilizationWindowSeconds: 60, policies: [{ type: "Percent", value: 10, periodSeconds: 60 }] },
+      },
+    },
     status: { desiredReplicas: 0, currentMetrics: null },
   };
 
