@@ -1,4 +1,4 @@
-import { type Call, type Cluster, inVersion } from "./cluster.ts";
+import { type Call, type Cluster, inVersion, keyOfResource } from "./cluster.ts";
 import { patchObject, replaceObject } from "./modify.ts";
 import { type OptionsKind, optionsDocument, type WriteChoices } from "./options.ts";
 import { assignPod } from "./podActions.ts";
@@ -54,12 +54,12 @@ export function createClient(cluster: Cluster, user: UserInfo, count: Count): Cl
   return {
     get(key, namespace, name) {
       const { request } = callOf(key, "get", { namespace, name }, undefined, undefined);
-      const stored = cluster.store.get(key, request.namespace, name);
+      const stored = cluster.store.get(keyOfResource(request.resource), request.namespace, name);
       return stored === undefined ? undefined : present(request.resource, stored);
     },
     list(key, namespace = "", options = {}) {
       const { request } = callOf(key, "list", { namespace }, undefined, undefined);
-      const objects = cluster.store.list(key, request.namespace);
+      const objects = cluster.store.list(keyOfResource(request.resource), request.namespace);
       const { predicate } = parseSelection(queryOf(options), request.resource);
       return objects.filter(predicate).map((object) => present(request.resource, object));
     },
@@ -124,10 +124,12 @@ function watchKey(cluster: Cluster, key: string, listener: WatchListener): () =>
       ? object
       : inVersion(resource, object, resource.versions[0] ?? resource.storageVersion);
   };
+  const known = registry.byKey(key);
+  const stored = known === undefined ? key : keyOfResource(known);
   const revision = store.revision;
   let stopped = false;
-  for (const object of store.list(key, "")) if (!stopped) listener({ type: "ADDED", object: present(object) });
-  const stop = store.watch(key, "", revision, ({ type, object }) => {
+  for (const object of store.list(stored, "")) if (!stopped) listener({ type: "ADDED", object: present(object) });
+  const stop = store.watch(stored, "", revision, ({ type, object }) => {
     if (!stopped) listener({ type, object: present(object) });
   });
   return () => {

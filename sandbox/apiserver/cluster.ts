@@ -1,3 +1,4 @@
+import { convertEvent, isEvents } from "./events.ts";
 import type { Registry } from "./registry.ts";
 import type { ResourceRequest } from "./request.ts";
 import type { VersionedStore } from "./store.ts";
@@ -26,8 +27,9 @@ export const openAdmission: Admission = {
   validate: async () => undefined,
 };
 
+/** Where the objects of a resource are stored. */
 export function keyOfResource(resource: Resource): string {
-  return keyOf(resource.group, resource.plural);
+  return isEvents(resource) ? resource.plural : keyOf(resource.group, resource.plural);
 }
 
 const converted = new WeakMap<KubeObject, Map<string, KubeObject>>();
@@ -40,14 +42,16 @@ export function inVersion(resource: Resource, object: KubeObject, version: strin
     Object.isFrozen(object) && !resource.custom ? (converted.get(object) ?? new Map<string, KubeObject>()) : undefined;
   const known = memory?.get(version);
   if (known !== undefined) return known;
-  const result = resource.strategy.convert?.(object, version) ?? { ...object, apiVersion };
+  const result = isEvents(resource)
+    ? convertEvent(object, apiVersion)
+    : (resource.strategy.convert?.(object, version) ?? { ...object, apiVersion });
   if (memory !== undefined) converted.set(object, memory.set(version, result));
   return result;
 }
 
 /** The object as it is kept. */
 export function toStorage(resource: Resource, object: KubeObject): KubeObject {
-  return inVersion(resource, object, resource.storageVersion);
+  return isEvents(resource) ? convertEvent(object, "v1") : inVersion(resource, object, resource.storageVersion);
 }
 
 /** The version in which built-in rules look at objects; rules of custom resources stand in the schema of each version. */

@@ -42,8 +42,8 @@ export async function answerHttp(
   const answer = new Answer(response, headerOf(request, "accept-encoding"));
   response.on("error", () => undefined);
   try {
-    const url = new URL(request.url ?? "/", "https://sandbox.invalid");
-    await route(frontend, { request, response, query: url.searchParams, answer }, url.pathname);
+    const [path = "/", search = ""] = (request.url ?? "/").split("?", 2);
+    await route(frontend, { request, response, query: new URLSearchParams(search), answer }, path);
   } catch (error) {
     fail(frontend, request, response, answer, error);
   }

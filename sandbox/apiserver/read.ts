@@ -170,7 +170,7 @@ async function reachVersion(cluster: Cluster, wanted: number): Promise<void> {
     const timer = setTimeout(() => {
       stop();
       resolve(false);
-    }, futureVersionMs);
+    }, futureVersionMs).unref();
     const stop = store.whenRevision(wanted, () => {
       clearTimeout(timer);
       resolve(true);

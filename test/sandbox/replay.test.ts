@@ -36,6 +36,7 @@ const scenarios: Record<string, Record<number, string>> = {
     28: "the recorder shortened the large body",
     29: "keys in another order",
   },
+  events: { 10: "the kind is named with its group", 11: "a generated name" },
   "generation-rules": {},
   leases: {},
   "managed-fields-updates": {},
