@@ -4,6 +4,7 @@ import {
   type Canary,
   type CanaryStatus,
   canaryResource,
+  driftMarks,
   fieldManagers,
   fieldsOf,
   knownKeys,
@@ -232,10 +233,12 @@ async function orphan(ref: ObjectRef, body: RawObject, options: ActOptions): Pro
   );
 }
 
+/** Nobody's any more, and no mark keeps GitOps tools away from it. */
 async function disown(ref: ObjectRef, options: ActOptions): Promise<void> {
+  const unmarked = Object.fromEntries(Object.keys(driftMarks).map((mark) => [mark, null]));
   const written = await options.api.mergePatch(
     ref,
-    { metadata: { ownerReferences: null } },
+    { metadata: { ownerReferences: null, annotations: unmarked } },
     { fieldManager: fieldManagers.service, signal: options.signal },
   );
   options.caches.expect(ref, written);
