@@ -8,7 +8,7 @@ import { missingVolume } from "./environment.ts";
 import { pause } from "./pause.ts";
 import { podStatus } from "./podStatus.ts";
 
-const MOUNT_RETRY_MS = 1000;
+const RETRY_MS = 1000;
 
 export class PodRunner {
   readonly #machine: Machine;
@@ -20,9 +20,10 @@ export class PodRunner {
   #containers: ContainerRunner[] = [];
   #initialized = false;
   #ended = false;
-  #gone = false;
   /** Aborted when the pod is to start nothing more. */
   readonly #stopped = new AbortController();
+  /** Aborted when the object is gone. */
+  readonly #over = new AbortController();
   #killer: AbortController | undefined;
   #reported: PodStatus | undefined;
   #dirty = false;
@@ -82,10 +83,14 @@ export class PodRunner {
     await this.#removeObject();
   }
 
+  get #gone(): boolean {
+    return this.#over.signal.aborted;
+  }
+
   /** At once and without a word: the object is gone or the node stops. */
   kill(): void {
     if (this.#gone) return;
-    this.#gone = true;
+    this.#over.abort();
     this.#stopped.abort();
     this.#killer?.abort();
     for (const container of [...this.#init, ...this.#containers]) container.kill();
@@ -120,7 +125,7 @@ export class PodRunner {
       if (problem === undefined || this.#stopped.signal.aborted) return;
       this.#changed();
       this.#machine.events.record(this.#pod, "Warning", "FailedMount", problem, { host: this.#machine.nodeName });
-      await pause(MOUNT_RETRY_MS, this.#stopped.signal);
+      await pause(RETRY_MS, this.#stopped.signal);
     }
   }
 
@@ -172,13 +177,23 @@ export class PodRunner {
     try {
       this.#pod = (await this.#machine.client.patch("pods", namespace, name, "merge", body, "status", options)) as Pod;
     } catch (error) {
-      // Gone, or replaced by a namesake: the deletion event ends this runner.
-      if (!(error instanceof ApiError)) throw error;
+      // Gone, or replaced by a namesake: the deletion event ends this runner. Anything else may pass.
+      if (error instanceof ApiError && error.code === 404) return;
+      this.#reported = undefined;
+      setTimeout(() => this.#changed(), RETRY_MS).unref();
     }
   }
 
+  /** Tries until the object is gone: a webhook may refuse for a while. */
   async #removeObject(): Promise<void> {
     const { namespace = "", name = "", uid = "" } = this.#pod.metadata;
-    await this.#machine.client.delete("pods", namespace, name, { gracePeriodSeconds: 0, uid });
+    while (!this.#gone) {
+      try {
+        await this.#machine.client.delete("pods", namespace, name, { gracePeriodSeconds: 0, uid });
+        return;
+      } catch {
+        await pause(RETRY_MS, this.#over.signal);
+      }
+    }
   }
 }

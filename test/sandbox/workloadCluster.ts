@@ -1,6 +1,6 @@
 /** A cluster of API server and controllers for tests, with a node or with the test in its place. */
 import { startApiServer } from "../../sandbox/apiserver/server.ts";
-import type { ApiError, Client, KubeObject, ResourceKey } from "../../sandbox/apiserver/types.ts";
+import { ApiError, type Client, type KubeObject, type ResourceKey } from "../../sandbox/apiserver/types.ts";
 import { startControllers } from "../../sandbox/controllers/start.ts";
 import { type Node, startNode } from "../../sandbox/node/kubelet.ts";
 import { createPodNetwork, type PodNetwork } from "../../sandbox/node/podNetwork.ts";
@@ -12,6 +12,8 @@ export interface WorkloadCluster {
   readonly complaints: string[];
   /** While an error is here, controllers get it for every pod they create. */
   readonly podCreation: { refused: ApiError | undefined };
+  /** So many of the next status reports and deletions by nodes fail. */
+  readonly nodeWrites: { failing: number };
   addNode(name: string, labels?: Record<string, string>): Promise<Node>;
   /** Resolves with what the function finds, as soon as it finds something; looks again after every change of pods or workloads. */
   until<T>(find: () => T | undefined | false, what: string, deadlineMs?: number): Promise<T>;
@@ -36,6 +38,19 @@ export async function startWorkloadCluster(options: { now?: () => Date } = {}): 
   const as = (username: string): Client => server.as({ username, groups: ["system:masters"] });
   const api = as("tester");
   const complaints: string[] = [];
+  const nodeWrites: WorkloadCluster["nodeWrites"] = { failing: 0 };
+  const flaky = (client: Client): Client => {
+    const attempt = <T>(write: () => Promise<T>): Promise<T> => {
+      if (nodeWrites.failing === 0) return write();
+      nodeWrites.failing -= 1;
+      return Promise.reject(new ApiError(500, "InternalError", "failed calling webhook"));
+    };
+    return {
+      ...client,
+      patch: (...request) => attempt(() => client.patch(...request)),
+      delete: (...request) => attempt(() => client.delete(...request)),
+    };
+  };
   const podCreation: WorkloadCluster["podCreation"] = { refused: undefined };
   const refusing = (user: string): Client => {
     const client = as(user);
@@ -65,10 +80,11 @@ export async function startWorkloadCluster(options: { now?: () => Date } = {}): 
     nodes,
     complaints,
     podCreation,
+    nodeWrites,
     async addNode(name, labels = {}) {
       const backoffMs = { first: 100, most: 1000 };
       const node = startNode({
-        client: as(`system:node:${name}`),
+        client: flaky(as(`system:node:${name}`)),
         name,
         network,
         log,

@@ -247,6 +247,21 @@ describe("pods that do not come up", () => {
   }
 });
 
+describe("a node whose writes fail", () => {
+  it("reports and removes its pods later", async () => {
+    const { api, nodeWrites } = cluster;
+    nodeWrites.failing = 1;
+    await api.create("deployments.apps", aDeployment("flaky", "podinfo:6.0.0", 1));
+    await cluster.until(() => nodeWrites.failing === 0 && podsOf("flaky").find(isReady), "the pod");
+    const [pod] = podsOf("flaky");
+    await api.patch("deployments.apps", "test", "flaky", "merge", { spec: { replicas: 0 } }, "scale");
+    await cluster.until(() => podsOf("flaky")[0]?.metadata.deletionTimestamp, "the deletion");
+    nodeWrites.failing = 2;
+    await cluster.until(() => podsOf("flaky").length === 0, `${pod?.metadata.name} to go`);
+    assert.equal(nodeWrites.failing, 0);
+  });
+});
+
 describe("volumes", () => {
   it("keep a pod from starting until their ConfigMap is there", async () => {
     const { api } = cluster;
