@@ -72,27 +72,40 @@ export function startGateways(options: GatewaysOptions): Gateways {
   const doors = new Map<string, Door>();
   const wheels = createWheels();
   let stopped = false;
-  let dirty = false;
+  let noticed = false;
+  let queued = false;
   let work: Promise<void> = Promise.resolve();
 
-  const mark = (): void => {
-    if (dirty || stopped) return;
-    dirty = true;
-    work = work.then(async () => {
-      dirty = false;
-      if (!stopped) await rebuild();
+  /** Traffic turns with the change itself; ports and statuses follow, in one pass for all changes that came meanwhile. */
+  const notice = (): void => {
+    if (noticed || stopped) return;
+    noticed = true;
+    queueMicrotask(() => {
+      noticed = false;
+      if (stopped) return;
+      turnTraffic();
+      if (queued) return;
+      queued = true;
+      work = work.then(async () => {
+        queued = false;
+        if (!stopped) await follow();
+      });
     });
   };
-  const world = watchGatewayWorld(client, directory, mark);
+  const world = watchGatewayWorld(client, directory, notice);
 
-  const rebuild = async (): Promise<void> => {
+  const turnTraffic = (): Plan => {
+    const plan = planRoutes();
+    for (const [id, door] of doors) door.routes = createRouteTable(plan.entries.get(id) ?? []);
+    return plan;
+  };
+
+  const follow = async (): Promise<void> => {
     try {
       const wanted = wantedDoors();
       for (const [id, door] of doors) if (!wanted.has(id)) await closeDoor(id, door);
       for (const [id, { gateway, port }] of wanted) if (!doors.has(id)) await openDoor(id, gateway, port);
-      const plan = planRoutes();
-      for (const [id, door] of doors) door.routes = createRouteTable(plan.entries.get(id) ?? []);
-      await publish(plan);
+      await publish(turnTraffic());
     } catch (error) {
       log("gateways are not up to date", { error: String(error) });
     }
@@ -225,7 +238,7 @@ export function startGateways(options: GatewaysOptions): Gateways {
       )?.listening?.port,
     portForHost: (host) => [...doors.values()].find((door) => door.routes.hosts.has(host))?.listening?.port,
     settled: async () => {
-      for (let seen: Promise<void> | undefined; seen !== work; ) {
+      for (let seen: Promise<void> | undefined; seen !== work || noticed; ) {
         seen = work;
         await seen;
       }

@@ -104,6 +104,19 @@ describe("traffic", () => {
     assert.deepEqual(await many(20, () => get(bench.gateway())), { primary: 20 });
   });
 
+  test("turns with the write itself, even while a status can't be written", async () => {
+    await bench.route([{ backendRefs: backends(100, 0) }]);
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    bench.cluster.delayWrites(held);
+    const statusWritten = bench.route([{ backendRefs: backends(50, 50) }]);
+    await Promise.resolve();
+    const route = bench.cluster.read(ROUTES, "test", "podinfo") ?? assert.fail();
+    bench.cluster.put(ROUTES, { ...route, spec: { ...route["spec"], rules: [{ backendRefs: backends(0, 100) }] } });
+    assert.deepEqual(await many(5, () => get(bench.gateway())), { canary: 5 });
+    release();
+    await statusWritten;
+  });
+
   test("of insiders goes to the canary", async () => {
     const matches = [{ headers: [{ name: "X-Canary", value: "insider" }] }];
     await bench.route([{ matches, backendRefs: backends(0, 100) }, { backendRefs: backends(100, 0) }]);

@@ -8,6 +8,8 @@ export interface FakeCluster {
   put(key: string, object: KubeObject): KubeObject;
   remove(key: string, namespace: string, name: string): void;
   read(key: string, namespace: string, name: string): KubeObject | undefined;
+  /** Holds patches back until the promise resolves. */
+  delayWrites(until: Promise<void>): void;
   /** Writes so far, as `verb key namespace/name`. */
   readonly writes: string[];
 }
@@ -17,6 +19,7 @@ export function createFakeCluster(): FakeCluster {
   const listeners = new Map<string, Set<Listener>>();
   const writes: string[] = [];
   let revision = 0;
+  let held = Promise.resolve();
   const of = (key: string): Map<string, KubeObject> => {
     const found = objects.get(key) ?? new Map<string, KubeObject>();
     objects.set(key, found);
@@ -51,6 +54,7 @@ export function createFakeCluster(): FakeCluster {
     update: async (key, object) => put(key, object),
     patch: async (key, namespace, name, _type, body) => {
       writes.push(`patch ${key} ${namespace}/${name}`);
+      await held;
       const old = of(key).get(`${namespace}/${name}`);
       if (old === undefined) throw new ApiError(404, "NotFound", `${key} "${name}" not found`);
       return put(key, merge(old, body) as KubeObject);
@@ -63,7 +67,17 @@ export function createFakeCluster(): FakeCluster {
       return () => all.delete(listener);
     },
   };
-  return { client, put, remove, read: (key, namespace, name) => of(key).get(`${namespace}/${name}`), writes };
+  const delayWrites = (until: Promise<void>): void => {
+    held = until;
+  };
+  return {
+    client,
+    put,
+    remove,
+    delayWrites,
+    read: (key, namespace, name) => of(key).get(`${namespace}/${name}`),
+    writes,
+  };
 }
 
 function merge(target: unknown, patch: unknown): unknown {
