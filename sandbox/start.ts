@@ -101,7 +101,7 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
   undo.push(() => metrics.stop());
   nameProcesses(network, apiServer, metrics);
 
-  const controllers = startControllers({ client, log });
+  const controllers = startControllers({ client, log, ca: apiServer.ca });
   undo.push(() => controllers.stop());
   const node = startNode({ client: client("system:node:sandbox"), name: "sandbox", network: pods, log });
   undo.push(() => node.stop());
