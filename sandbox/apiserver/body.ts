@@ -8,18 +8,23 @@ import { ApiError, type PatchType, type Resource } from "./types.ts";
 /** The request body limit of a real API server. */
 const largestBody = 3 * 1024 * 1024;
 
+/** Up to here a body that is too large is read to its end, so that its sender reads the answer and not a broken pipe. */
+const worstBody = 16 * largestBody;
+
+function tooLarge(): ApiError {
+  return new ApiError(413, "RequestEntityTooLarge", `Request entity too large: limit is ${largestBody}`);
+}
+
 /** Reads a request body. Throws 413 when it is too large. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > largestBody) {
-      const text = `Request entity too large: limit is ${largestBody}`;
-      throw new ApiError(413, "RequestEntityTooLarge", text);
-    }
-    chunks.push(chunk);
+    if (size > worstBody) throw tooLarge();
+    if (size <= largestBody) chunks.push(chunk);
   }
+  if (size > largestBody) throw tooLarge();
   return Buffer.concat(chunks);
 }
 
