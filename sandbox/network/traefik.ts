@@ -36,7 +36,10 @@ interface TraefikServiceSpec {
   mirroring?: ServiceRef & { mirrors?: (ServiceRef & { percent?: number })[] };
 }
 
-/** Older Traefik serves the same kinds under its former name. */
+/**
+ * Older Traefik serves the same kinds under its former name. A reference finds either, its own group first: the guides pair an
+ * IngressRoute of the old group with a TraefikService of the new one.
+ */
 const GROUPS = ["traefik.io", "traefik.containo.us"];
 
 /** Carries out IngressRoutes and TraefikServices on one port. */
@@ -122,7 +125,8 @@ function resolver(group: string, services: ReadonlyMap<string, KubeObject>, filt
     if ((reference.kind ?? "Service") === "Service") {
       return [{ namespace, service: reference.name, port: reference.port ?? 80, weight, filters: [] }];
     }
-    const id = `${group} ${namespace}/${reference.name}`;
+    const id =
+      [group, ...GROUPS].map((one) => `${one} ${namespace}/${reference.name}`).find((one) => services.has(one)) ?? "";
     const spec = services.get(id)?.["spec"] as TraefikServiceSpec | undefined;
     if (spec === undefined || seen.includes(id)) {
       const broken =

@@ -9,19 +9,23 @@ beforeEach(async () => {
 afterEach(() => bench.stop());
 
 describe("Traefik", () => {
-  for (const group of ["traefik.io", "traefik.containo.us"]) {
-    test(`splits by TraefikService of ${group}: weights of 0 get nothing, a missing one is 1`, async () => {
-      const put = (kind: string, spec: unknown): void => {
+  for (const [routes, group] of [
+    ["traefik.io", "traefik.io"],
+    ["traefik.containo.us", "traefik.containo.us"],
+    ["traefik.containo.us", "traefik.io"],
+  ] as const) {
+    test(`splits an IngressRoute of ${routes} by a TraefikService of ${group}: weights of 0 get nothing, a missing one is 1`, async () => {
+      const put = (kind: string, of: string, spec: unknown): void => {
         const metadata = { name: "podinfo", namespace: "test" };
-        bench.cluster.put(`${kind.toLowerCase()}s.${group}`, { apiVersion: `${group}/v1alpha1`, kind, metadata, spec });
+        bench.cluster.put(`${kind.toLowerCase()}s.${of}`, { apiVersion: `${of}/v1alpha1`, kind, metadata, spec });
       };
       const services = [{ name: "podinfo", kind: "TraefikService", port: 80 }];
-      put("IngressRoute", {
+      put("IngressRoute", routes, {
         entryPoints: ["web"],
         routes: [{ match: "Host(`app.example.com`)", kind: "Rule", services }],
       });
       const split = (...weights: (number | undefined)[]): void =>
-        put("TraefikService", {
+        put("TraefikService", group, {
           weighted: {
             services: ["podinfo-primary", "podinfo-canary"].map((name, index) => ({
               name,
