@@ -199,3 +199,49 @@ test("what takes longer than a moment is told, once", () => {
     "podinfo-primary.test not ready: waiting for rollout to finish: 0 available",
   ]);
 });
+
+test("every failing check of a round is told, and counts once", () => {
+  const world = aWorld({ stepWeight: 50, maxWeight: 50 });
+  world.spec = {
+    ...world.spec,
+    analysis: {
+      ...world.spec.analysis,
+      metrics: ["request-success-rate", "second"].map((name) => ({ name, thresholdRange: { min: 99 } })),
+    },
+  } as typeof world.spec;
+  runToRest(world, decide);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  for (let count = 0; count < 60 && world.status?.failedChecks !== 1; count++) {
+    const decision = pass(world, { decide });
+    settlePods(world);
+    if (world.status?.canaryWeight === 50) world.metricsGood = false;
+    if (decision.actions.length === 0) world.now += decision.wakeAfterMs ?? 0;
+  }
+  assert.equal(world.status?.failedChecks, 1);
+  assert.equal(world.events.filter((text) => text.startsWith("Halt podinfo.test advancement success rate")).length, 2);
+});
+
+test("a suspended canary is told once and left alone", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  world.spec = { ...world.spec, suspend: true };
+  world.events.length = 0;
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  for (let count = 0; count < 5; count++) pass(world, { decide });
+  assert.deepEqual(world.events, ["skipping canary run as object is suspended"]);
+  assert.equal(world.status?.phase, "Initialized");
+  assert.equal(world.target?.replicas, 0);
+});
+
+test("a primary that was deleted comes back only from the revision it ran", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  world.primary = undefined;
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  pass(world, { decide });
+  assert.equal(world.primary, undefined);
+  assert.match(world.events.at(-1) ?? "", /podinfo-primary\.test is gone/);
+  if (world.target !== undefined) world.target.revision = "w1:a";
+  runToRest(world, decide);
+  assert.equal((world as { primary?: { revision: string } }).primary?.revision, "w1:a");
+});
