@@ -20,6 +20,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
   readonly answer: Answer;
+  /** Ends of the streams that are open, for the server to call when it stops. */
+  readonly streams: Set<() => void>;
 }
 
 /** Text of a container's log; undefined when there is no such container. Filled by the node. */

@@ -31,6 +31,7 @@ export interface Frontend {
   readonly log: (line: LogLine) => void;
   readonly podLog: PodLog;
   readonly documents: OpenApiDocuments;
+  readonly streams: Set<() => void>;
 }
 
 /** Answers one HTTP request, whatever happens. */
@@ -43,7 +44,11 @@ export async function answerHttp(
   response.on("error", () => undefined);
   try {
     const [path = "/", search = ""] = (request.url ?? "/").split("?", 2);
-    await route(frontend, { request, response, query: new URLSearchParams(search), answer }, path);
+    await route(
+      frontend,
+      { request, response, query: new URLSearchParams(search), answer, streams: frontend.streams },
+      path,
+    );
   } catch (error) {
     fail(frontend, request, response, answer, error);
   }

@@ -21,6 +21,9 @@ export interface ApiServerOptions {
   readonly clock?: () => Date;
 }
 
+/** Answers that are under way when the server stops get this long. */
+const drainMs = 200;
+
 /** Who the API server itself is when it writes. */
 const self: UserInfo = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
 
@@ -44,6 +47,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     count: requests.add,
     log: options.log,
     documents: new OpenApiDocuments(registry),
+    streams: new Set<() => void>(),
     podLog: (...input: Parameters<ApiServer["podLog"]>) => server.podLog(...input),
   };
   const https = createServer(
@@ -88,9 +92,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stopCrds();
       admission.stop();
       const closed = once(https, "close");
+      for (const end of [...frontend.streams]) end();
       https.close();
-      https.closeAllConnections();
+      const impatient = setTimeout(() => https.closeAllConnections(), drainMs);
       await closed;
+      clearTimeout(impatient);
     },
   };
   return server;

@@ -11,7 +11,7 @@ const largestBacklog = 64 * 1024 * 1024;
 
 /** Answers a watch with one JSON document per line. */
 export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): void {
-  const { request, response, query, answer } = exchange;
+  const { request, response, query, answer, streams } = exchange;
   const form = negotiate(request.headers.accept, query, call.request.resource.custom);
   const open = openWatch(cluster, call, query);
   answer.stream("application/json");
@@ -22,8 +22,10 @@ export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): v
     if (ended) return;
     ended = true;
     stop();
+    streams.delete(end);
     response.end();
   };
+  streams.add(end);
   response.on("close", end);
   response.on("error", end);
   stop = open({
