@@ -1,4 +1,5 @@
 import { type Call, type Cluster, inVersion, keyOfResource } from "./cluster.ts";
+import { createObject } from "./create.ts";
 import { patchObject, replaceObject } from "./modify.ts";
 import { type OptionsKind, optionsDocument, type WriteChoices } from "./options.ts";
 import { assignPod } from "./podActions.ts";
@@ -16,7 +17,6 @@ import {
   type UserInfo,
   type WriteOptions,
 } from "./types.ts";
-import { createObject } from "./write.ts";
 
 type Count = (user: string, what: string) => void;
 

@@ -5,15 +5,6 @@ import { type ApiError, apiVersionOf, type KubeObject, type Resource } from "./t
 
 type Validation = WriteChoices["fieldValidation"];
 
-/** Parses a JSON request body. Errors are worded as Go's decoder words them. */
-export function parseJson(text: string, describe: (problem: string) => ApiError): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw describe(jsonProblem(text, error));
-  }
-}
-
 /** What Go says about broken JSON, as far as it can be told from what V8 says. */
 export function jsonProblem(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);

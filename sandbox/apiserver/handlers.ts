@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Answer } from "./answer.ts";
 import { parseDeleteBody, parseObjectBody, parsePatchBody, patchTypeOf, readBody } from "./body.ts";
 import { type Call, type Cluster, keyOfResource } from "./cluster.ts";
+import { createObject } from "./create.ts";
 import { patchObject, replaceObject } from "./modify.ts";
 import { type DeleteChoices, parseDeleteChoices, parseWriteChoices, type WriteChoices } from "./options.ts";
 import { bindPod, evictPod } from "./podActions.ts";
@@ -12,7 +13,6 @@ import { readScale, writeScale } from "./scale.ts";
 import { deletedStatus, notFound, unknownResource } from "./status.ts";
 import { streamWatch } from "./stream.ts";
 import { ApiError, apiVersionOf, type KubeObject, type Status } from "./types.ts";
-import { createObject } from "./write.ts";
 
 /** One HTTP request for a resource. */
 export interface Exchange {

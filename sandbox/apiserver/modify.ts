@@ -1,6 +1,8 @@
 import { recordUpdate } from "./apply/managedFields.ts";
 import { serverSideApply } from "./apply/serverSideApply.ts";
+import { managerOf, resetFieldsFor, type Written } from "./attributes.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion } from "./cluster.ts";
+import { admitCreate, createObject } from "./create.ts";
 import { checkIdentity, decodeObject, isRecord } from "./decode.ts";
 import { keepSystemFields } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
@@ -9,7 +11,7 @@ import { applyMergePatch } from "./patch/merge.ts";
 import { applyStrategicPatch, go } from "./patch/strategic.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
 import { ApiError, apiVersionOf, clone, type KubeObject, type PatchType, type Resource } from "./types.ts";
-import { admitCreate, createObject, managerOf, resetFieldsFor, updateObject, type Written } from "./write.ts";
+import { updateObject } from "./update.ts";
 
 /** Kinds that a PUT creates when they are not there (leader election and event recorders rely on it). */
 const createdByUpdate = new Set(["leases.coordination.k8s.io", "events", "events.events.k8s.io"]);

@@ -5,7 +5,7 @@ import { parseDeleteChoices, type WriteChoices } from "./options.ts";
 import { deleteObject } from "./remove.ts";
 import { badRequest, conflict } from "./status.ts";
 import { clone, type KubeObject, type Status } from "./types.ts";
-import { updateObject } from "./write.ts";
+import { updateObject } from "./update.ts";
 
 const done: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 

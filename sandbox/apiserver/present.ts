@@ -1,7 +1,7 @@
 import { dump } from "js-yaml";
 import type { Page } from "./read.ts";
 import { notAcceptable } from "./status.ts";
-import { tableOf } from "./tables.ts";
+import { partialOf, tableOf } from "./tables.ts";
 import { ApiError, type KubeObject, type Resource, type StoreEvent } from "./types.ts";
 
 /** The form of an answer that the client asked for. */
@@ -135,11 +135,6 @@ function wrongCardinality(asked: string, found: string): ApiError {
 function goTypeOf(resource: Resource): string {
   if (resource.custom) return "*unstructured.Unstructured";
   return `*${resource.group === "" ? "core" : resource.group.split(".")[0]}.${resource.kind}`;
-}
-
-/** The metadata of an object as an object of its own. */
-export function partialOf(object: KubeObject): KubeObject {
-  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
 }
 
 /** Text of a document in the negotiated media type. */

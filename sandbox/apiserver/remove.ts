@@ -1,9 +1,9 @@
+import { attributesOf } from "./attributes.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, toStorage } from "./cluster.ts";
 import { timestamp } from "./metadata.ts";
 import type { DeleteChoices } from "./options.ts";
 import { conflict, modifiedMeanwhile, notFound } from "./status.ts";
 import { ApiError, clone, type KubeObject, type Resource } from "./types.ts";
-import { attributesOf } from "./write.ts";
 
 /** What a DELETE left behind: the last state of the object, and whether it is still there. */
 export interface Removed {

@@ -1,6 +1,7 @@
 import { recordUpdate } from "./apply/managedFields.ts";
 import { parentManagedFields, scaleManagedFields } from "./apply/scale.ts";
 import { serverSideApply } from "./apply/serverSideApply.ts";
+import { managerOf } from "./attributes.ts";
 import { type Call, type Cluster, inVersion, ruleVersion } from "./cluster.ts";
 import { isRecord } from "./decode.ts";
 import type { WriteChoices } from "./options.ts";
@@ -18,7 +19,7 @@ import {
   type ScalePaths,
   type TypeSchema,
 } from "./types.ts";
-import { managerOf, updateObject } from "./write.ts";
+import { updateObject } from "./update.ts";
 
 /** GET of `/scale`. */
 export function readScale(cluster: Cluster, call: Call): KubeObject {

@@ -1,8 +1,8 @@
 import type { Call, Cluster } from "./cluster.ts";
 import type { Exchange } from "./handlers.ts";
-import { eventLine, type Form, negotiate, partialOf } from "./present.ts";
+import { eventLine, type Form, negotiate } from "./present.ts";
 import { statusOf } from "./status.ts";
-import { eventTable } from "./tables.ts";
+import { eventTable, partialOf } from "./tables.ts";
 import type { KubeObject } from "./types.ts";
 import { openWatch, type StreamEvent } from "./watch.ts";
 

@@ -1,5 +1,4 @@
 import type { Form } from "./present.ts";
-import { partialOf } from "./present.ts";
 import type { Column, KubeObject, Resource } from "./types.ts";
 
 /** A meta.k8s.io/v1 Table of objects, the way `kubectl get` wants it. */
@@ -49,4 +48,9 @@ function rowOf(columns: readonly Column[], object: KubeObject, form: Pick<Form, 
     case "Metadata":
       return { cells, object: partialOf(object) };
   }
+}
+
+/** The metadata of an object as an object of its own. */
+export function partialOf(object: KubeObject): KubeObject {
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
 }

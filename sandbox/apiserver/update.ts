@@ -1,79 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { recordUpdate } from "./apply/managedFields.ts";
-import { type ResetFields, resetFieldsOf } from "./apply/objectSchema.ts";
+import { attributesOf, redecode, type Written, warnOf } from "./attributes.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
-import { checkIdentity, decodeObject } from "./decode.ts";
-import { fillSystemFields, finalizerWarnings, keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
+import { keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
-import { alreadyExists, conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
-import { type AdmissionAttributes, ApiError, apiVersionOf, type KubeObject, type Resource } from "./types.ts";
-
-/** What a write left behind, in the version of the request. */
-export interface Written {
-  readonly object: KubeObject;
-  readonly created: boolean;
-}
-
-/** POST. `body` may be changed. */
-export async function createObject(
-  cluster: Cluster,
-  call: Call,
-  choices: WriteChoices,
-  body: unknown,
-): Promise<Written> {
-  const object = decodeObject(call, body, choices.fieldValidation);
-  checkIdentity(call, object, true);
-  const { resource } = call.request;
-  if (resource.subresources.status === true) delete object["status"];
-  resource.strategy.setDefaults(object, call.request.version);
-  const owned = recordUpdate({
-    live: undefined,
-    next: object,
-    manager: managerOf(call, choices),
-    schema: resource.strategy.schema(call.request.version),
-    now: cluster.now(),
-    apiVersion: apiVersionOf(resource.group, call.request.version),
-    reset: resetFieldsFor(resource, undefined),
-  });
-  return await admitCreate(cluster, call, choices, owned);
-}
-
-/** From a decoded object with managedFields to a stored one. */
-export async function admitCreate(
-  cluster: Cluster,
-  call: Call,
-  choices: WriteChoices,
-  object: KubeObject,
-): Promise<Written> {
-  const { resource, version } = call.request;
-  checkNamespace(cluster, call, object.metadata.name ?? "");
-  const attributes = attributesOf(call, choices, "CREATE", object, undefined);
-  const mutated = await cluster.admission.mutate(attributes, (next) => redecode(resource, version, next), call.warn);
-  let next = mutated ?? object;
-  fillSystemFields(next, cluster.now());
-  next = inVersion(resource, next, ruleVersion(resource, version));
-  resource.strategy.prepareForCreate(next);
-  const errors = resource.strategy.validate(next, undefined, undefined);
-  if (errors.length > 0) throw invalid(resource.group, resource.kind, next.metadata.name ?? "", errors);
-  warnOf(call, next, undefined);
-  next = inVersion(resource, next, version);
-  await cluster.admission.validate(attributesOf(call, choices, "CREATE", next, undefined), call.warn);
-  checkNamespace(cluster, call, next.metadata.name ?? "");
-  return { object: storeNew(cluster, call, choices, next), created: true };
-}
-
-function storeNew(cluster: Cluster, call: Call, choices: WriteChoices, object: KubeObject): KubeObject {
-  const { resource, version, namespace } = call.request;
-  const name = object.metadata.name ?? "";
-  const existing = cluster.store.get(keyOfResource(resource), namespace, name);
-  if (existing !== undefined) {
-    const deleting = existing.metadata.deletionTimestamp !== undefined;
-    throw alreadyExists(resource, name, deleting ? "object is being deleted: " : "");
-  }
-  if (choices.dryRun) return object;
-  const stored = cluster.store.create(keyOfResource(resource), toStorage(resource, object));
-  return inVersion(resource, stored, version);
-}
+import { conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
+import { ApiError, type KubeObject, type Resource } from "./types.ts";
 
 /** How the next state follows from the stored one; called again when somebody else was faster. */
 export type Change = (live: KubeObject) => KubeObject;
@@ -159,12 +90,6 @@ function validationErrors(call: Call, live: KubeObject, next: KubeObject) {
   return [...twice, ...resource.strategy.validate(object, old, subresource)];
 }
 
-function warnOf(call: Call, object: KubeObject, old: KubeObject | undefined): void {
-  const { resource } = call.request;
-  if (resource.custom) for (const warning of finalizerWarnings(object, old)) call.warn(warning);
-  for (const warning of resource.strategy.warnings?.(object, old) ?? []) call.warn(warning);
-}
-
 function checkVersion(call: Call, live: KubeObject, stated: string, admitted: KubeObject): void {
   const { resource, name } = call.request;
   const given = admitted.metadata.resourceVersion ?? stated;
@@ -242,77 +167,4 @@ export function isFinished(object: KubeObject): boolean {
     return (object["spec"]?.finalizers ?? []).length === 0;
   }
   return deletionGracePeriodSeconds === 0;
-}
-
-/** What admission sees. */
-export function attributesOf(
-  call: Call,
-  choices: Pick<WriteChoices, "dryRun" | "document">,
-  operation: AdmissionAttributes["operation"],
-  object: KubeObject | undefined,
-  oldObject: KubeObject | undefined,
-): AdmissionAttributes {
-  const { resource, version, subresource, namespace, name } = call.request;
-  return {
-    operation,
-    resource,
-    version,
-    subresource,
-    namespace:
-      resource.plural === "namespaces" && resource.group === "" ? name || (object?.metadata.name ?? "") : namespace,
-    name: operation === "CREATE" ? (object?.metadata.name ?? name) : name,
-    user: call.user,
-    dryRun: choices.dryRun,
-    options: choices.document,
-    object,
-    oldObject,
-  };
-}
-
-function redecode(resource: Resource, version: string, object: KubeObject): KubeObject {
-  const misfit = resource.strategy.decodeProblem?.(object, version);
-  if (misfit !== undefined) {
-    const causes = [{ message: misfit }];
-    throw new ApiError(500, "InternalError", `Internal error occurred: ${misfit}`, { causes });
-  }
-  resource.strategy.prune(object, version);
-  resource.strategy.setDefaults(object, version);
-  return object;
-}
-
-/** Who owns what this request writes, unless it says so itself: the program, without its version. */
-export function managerOf(call: Call, choices: Pick<WriteChoices, "fieldManager">): string {
-  if (choices.fieldManager !== "") return choices.fieldManager;
-  const program = call.userAgent.split("/")[0] ?? "";
-  return program.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "").slice(0, 128) || "unknown";
-}
-
-/** What a write through this (sub)resource cannot own because it cannot change it. */
-export function resetFieldsFor(resource: Resource, subresource: string | undefined): ResetFields {
-  if (!resource.custom) return resetFieldsOf(subresource);
-  if (subresource === "status") return [["spec"], ["metadata"]];
-  return resource.subresources.status === true ? [["status"]] : [];
-}
-
-/** Objects can only be created in a namespace that exists and stays. */
-function checkNamespace(cluster: Cluster, call: Call, name: string): void {
-  const { resource, namespace } = call.request;
-  if (!resource.namespaced) return;
-  const found = cluster.store.get("namespaces", "", namespace);
-  if (found === undefined) throw notFound({ group: "", plural: "namespaces" }, namespace);
-  if (found.metadata.deletionTimestamp === undefined) return;
-  const subject = `${resource.plural}${resource.group === "" ? "" : `.${resource.group}`} "${name}"`;
-  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  throw new ApiError(403, "Forbidden", `${subject} is forbidden: ${why}`, {
-    ...(name === "" ? {} : { name }),
-    ...(resource.group === "" ? {} : { group: resource.group }),
-    kind: resource.plural,
-    causes: [
-      {
-        reason: "NamespaceTerminating",
-        message: `namespace ${namespace} is being terminated`,
-        field: "metadata.namespace",
-      },
-    ],
-  });
 }
