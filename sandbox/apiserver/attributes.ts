@@ -2,7 +2,7 @@ import { type ResetFields, resetFieldsOf } from "./apply/objectSchema.ts";
 import type { Call } from "./cluster.ts";
 import { finalizerWarnings } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
-import type { AdmissionAttributes, KubeObject, Resource } from "./types.ts";
+import { type AdmissionAttributes, ApiError, type KubeObject, type Resource } from "./types.ts";
 
 /** What a write left behind, in the version of the request. */
 export interface Written {
