@@ -45,8 +45,8 @@ export function lineView(write: Write): View {
     note: line,
     follow(watcher, traffic) {
       watcher.onEvent(({ type, message }) => line(`${type === "Warning" ? "!" : " "} ${message}`));
-      watcher.onChange(({ phase, weight, routed }) => {
-        const now = `${phase} ${weight} ${routed}`;
+      watcher.onChange(({ phase, routed }) => {
+        const now = `${phase} ${routed}`;
         if (now === before) return;
         before = now;
         line(`  ${phase.padEnd(12)} ${bar(routed ?? 0, 20)} ${share(routed)}  ${recent(traffic)}`);
