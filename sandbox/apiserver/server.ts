@@ -19,6 +19,8 @@ export interface ApiServerOptions {
   readonly port?: number;
   readonly log: (line: LogLine) => void;
   readonly clock?: () => Date;
+  /** Events per resource that can be watched again; older revisions are answered with 410. For trying out clients. */
+  readonly history?: number;
 }
 
 /** Answers that are under way when the server stops get this long. */
@@ -34,7 +36,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const now = options.clock ?? (() => new Date());
   const registry = new Registry();
   for (const resource of builtinResources()) registry.add(resource);
-  const cluster: Cluster = { store: createStore(), registry, admission: openAdmission, now };
+  const cluster: Cluster = { store: createStore(options.history), registry, admission: openAdmission, now };
   const tokens = new Tokens();
   const requests = new RequestCounts();
   const authority = createAuthority("weir-sandbox", now());

@@ -163,6 +163,8 @@ function sortedList(bucket: Bucket, namespace: string): KubeObject[] {
     const namespaces = [...bucket.byNamespace.keys()].sort((a, b) => order(`${a}/`, `${b}/`));
     list = namespaces.flatMap((each) => byName(bucket.byNamespace.get(each)));
   } else list = byName(bucket.byNamespace.get(namespace));
+  // Kept until the next change, so nobody may reorder it.
+  Object.freeze(list);
   bucket.sorted.set(namespace, list);
   return list;
 }

@@ -147,6 +147,33 @@ describe("the API server over HTTPS", () => {
   });
 });
 
+describe("an API server that has forgotten", () => {
+  it("answers 410 to watches of the past and to pages of it, with a token to go on", async () => {
+    const server = await startApiServer({ ...silent, history: 4 });
+    const agent = new Agent({ connect: { ca: server.ca } });
+    const headers = { authorization: `Bearer ${tokenOf(server, "admin")}` };
+    const get = async (query: string) => {
+      const answer = await request(`${server.url}${configMaps}?${query}`, { dispatcher: agent, headers });
+      return { code: answer.statusCode, document: JSON.parse(await answer.body.text()) };
+    };
+    const client = server.as({ username: "inside", groups: [] });
+    for (let index = 0; index < 4; index += 1) await client.create("configmaps", aConfigMap(`a${index}`));
+    const first = await get("limit=2");
+    for (let index = 0; index < 20; index += 1) await client.create("configmaps", aConfigMap(`b${index}`));
+    const { resourceVersion, continue: token } = first.document.metadata;
+    const watch = await get(`watch=true&resourceVersion=${resourceVersion}`);
+    assert.equal(watch.code, 200);
+    assert.deepEqual([watch.document.type, watch.document.object.code], ["ERROR", 410]);
+    const expired = await get(`limit=2&continue=${token}`);
+    assert.deepEqual([expired.code, expired.document.reason], [410, "Expired"]);
+    const rest = await get(`limit=2&continue=${expired.document.metadata.continue}`);
+    const names = rest.document.items.map((item: KubeObject) => item.metadata.name);
+    assert.deepEqual(names, ["a2", "a3"]);
+    await agent.destroy();
+    await server.stop();
+  });
+});
+
 describe("stopping the API server", () => {
   it("ends open watches at once", async () => {
     const server = await startApiServer(silent);
