@@ -21,7 +21,8 @@ import {
 type Count = (user: string, what: string) => void;
 
 /** The API as `user` sees it, in this process. Objects that it returns belong to the caller only after a copy. */
-export function createClient(cluster: Cluster, user: UserInfo, count: Count): Client {
+export function createClient(cluster: Cluster, user: UserInfo, count: Count, userAgent?: string): Client {
+  const program = userAgent ?? user.username.slice(user.username.lastIndexOf(":") + 1);
   const served = (key: string): Resource => {
     const resource = cluster.registry.byKey(key);
     if (resource === undefined) throw unknownResource();
@@ -47,7 +48,6 @@ export function createClient(cluster: Cluster, user: UserInfo, count: Count): Cl
       subresource,
     };
     count(user.username, countedAs(request));
-    const program = user.username.slice(user.username.lastIndexOf(":") + 1);
     return { request, user, userAgent: program, warn: options?.warn ?? (() => undefined) };
   };
 

@@ -42,6 +42,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const authority = createAuthority("weir-sandbox", now());
   const identity = authority.issueServer(["localhost"], ["127.0.0.1"]);
   const as = (user: UserInfo): Client => createClient(cluster, user, requests.add);
+  const own = createClient(cluster, self, requests.add, "kube-apiserver");
 
   const frontend = {
     cluster,
@@ -70,11 +71,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log: (message) => options.log({ level: "warn", message }),
   });
   cluster.admission = admission;
-  const stopCrds = installCrdSupport(registry, as(self), {
+  const stopCrds = installCrdSupport(registry, own, {
     now,
     log: (text) => options.log({ level: "warn", message: text }),
   });
-  await prepareNamespaces(as(self));
+  await prepareNamespaces(own);
   const port = await listen(https, options.port ?? 0);
   const url = `https://127.0.0.1:${port}`;
 

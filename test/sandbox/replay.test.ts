@@ -16,6 +16,9 @@ const scenarios: Record<string, Record<number, string>> = {
   "apply-two-managers": {},
   configmaps: { 9: "the recorder shortened the large value" },
   "crd-deprecated-version": {},
+  "crd-invalid-definitions": {},
+  "crd-subresources-and-columns": {},
+  "daemonset-statefulset-replicaset-defaulting": {},
   "delete-options": {
     39: "pods get no token volume: nothing in them reads it",
     41: "pods get no token volume",
@@ -31,6 +34,7 @@ const scenarios: Record<string, Record<number, string>> = {
   },
   "errors-404": {},
   "errors-409": {},
+  "errors-422": { 14: "the recorder shortened the large annotation" },
   "errors-methods-and-media-types": {
     16: "a Status in protobuf",
     28: "the recorder shortened the large body",
@@ -38,6 +42,8 @@ const scenarios: Record<string, Record<number, string>> = {
   },
   events: { 10: "the kind is named with its group", 11: "a generated name" },
   "generation-rules": {},
+  hpa: {},
+  ingress: {},
   leases: {},
   "managed-fields-updates": {},
   pagination: {
