@@ -12,7 +12,7 @@ const mostFindings = 64;
 
 /**
  * Every mistake in a value, found in one walk: what the schema says, in the API server's words, and the rules at their nodes. A rule
- * is asked only where the types below its node fit, so it never sees what it does not expect.
+ * is not asked when a field it looks at has a wrong type, so it never sees what it does not expect.
  */
 export function walk(value: unknown, schema: Schema, rules: readonly Rule[], at = "spec"): readonly Finding[] {
   const found: Finding[] = [];
@@ -30,35 +30,37 @@ function visit(run: Walk, value: unknown, schema: Schema, path: string, place: s
   if (!fits(value, schema)) {
     const type = schema["x-kubernetes-int-or-string"] === true ? "integer,string" : schema.type;
     const got = typeName(value);
-    report(
-      run,
-      path,
-      "FieldValueTypeInvalid",
-      `Invalid value: "${got}": ${path} in body must be of type ${type}: "${got}"`,
-      value,
-    );
+    const message = `Invalid value: "${got}": ${path} in body must be of type ${type}: "${got}"`;
+    report(run, path, "FieldValueTypeInvalid", message, value);
     return false;
   }
+  let misfits: readonly string[] = [];
   let fit = true;
   if (isFields(value)) {
-    fit = visitFields(run, value, schema, path, place);
+    misfits = visitFields(run, value, schema, path, place);
+    fit = misfits.length === 0;
   } else if (Array.isArray(value)) {
     fit = visitItems(run, value, schema, path, place);
   } else {
     judgeScalar(run, value, schema, path);
   }
-  if (fit) {
-    for (const rule of run.rules) {
-      if (rule.at === place && !holds(rule, value)) {
-        const field = rule.field === "" ? path : `${path}.${rule.field}`;
-        report(run, field, "FieldValueInvalid", `Invalid value: ${rule.message}`, value);
-      }
+  const asked = run.rules.filter((rule) => rule.at === place && !misfits.some((name) => reads(rule, name)));
+  for (const rule of fit || isFields(value) ? asked : []) {
+    if (!holds(rule, value)) {
+      const field = rule.field === "" ? path : `${path}.${rule.field}`;
+      report(run, field, "FieldValueInvalid", `Invalid value: ${rule.message}`, value);
     }
   }
   return fit;
 }
 
-function visitFields(run: Walk, value: Fields, schema: Schema, path: string, place: string): boolean {
+/** Whether a rule looks at a field: one of a wrong type must not hide the mistakes beside it. */
+function reads(rule: Rule, name: string): boolean {
+  return rule.cel.split(/[^\w.]+/).some((word) => `${word}.`.startsWith(`self.${name}.`));
+}
+
+/** The names of the fields in which a type does not fit. */
+function visitFields(run: Walk, value: Fields, schema: Schema, path: string, place: string): readonly string[] {
   const properties = schema.properties ?? {};
   for (const name of schema.required ?? []) {
     if (isAbsent(value, name)) {
@@ -66,15 +68,17 @@ function visitFields(run: Walk, value: Fields, schema: Schema, path: string, pla
     }
   }
   tooMany(run, path, Object.keys(value).length, schema.maxProperties, value);
-  let fit = true;
+  const misfits: string[] = [];
   for (const name of Object.keys(value)) {
     const known = Object.hasOwn(properties, name) ? properties[name] : schema.additionalProperties;
     if (known !== undefined && !isAbsent(value, name)) {
       const below = Object.hasOwn(properties, name) ? `${place}.${name}` : `${place}{*}`;
-      fit = visit(run, value[name], known, `${path}.${name}`, below) && fit;
+      if (!visit(run, value[name], known, `${path}.${name}`, below)) {
+        misfits.push(name);
+      }
     }
   }
-  return fit;
+  return misfits;
 }
 
 function visitItems(run: Walk, value: readonly unknown[], schema: Schema, path: string, place: string): boolean {

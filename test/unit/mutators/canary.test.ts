@@ -47,7 +47,15 @@ test("a Canary with five mistakes is refused with all five", () => {
   ]);
 });
 
-test("a wrong type hides no mistake outside the object it is in", () => {
+test("a wrong type hides no mistake beside it", () => {
+  const wrong = { interval: "10s", threshold: "five", stepWeights: [10, 5], match: [{ headers: 7 }] };
+  assert.deepEqual(
+    mistakes(written(withSpec({ provider: "gatewayapi:v1", analysis: wrong }))).map((mistake) => mistake.split(":")[0]),
+    ["spec.analysis.threshold", "spec.analysis.match[0].headers", "spec.analysis.stepWeights", "spec.service"],
+  );
+});
+
+test("a wrong type hides no mistake in another object", () => {
   const object = withSpec({ service: { port: "web" }, analysis: { interval: "soon", threshold: 5, stepWeight: 0 } });
   assert.deepEqual(
     mistakes(written(object)).map((mistake) => mistake.split(":")[0]),
