@@ -3,6 +3,7 @@ import type { Answer } from "./answer.ts";
 import { parseDeleteBody, parseObjectBody, parsePatchBody, patchTypeOf, readBody } from "./body.ts";
 import { type Call, type Cluster, keyOfResource } from "./cluster.ts";
 import { createObject } from "./create.ts";
+import type { Interference, WatchStream } from "./interference.ts";
 import { patchObject, replaceObject } from "./modify.ts";
 import { type DeleteChoices, parseDeleteChoices, parseWriteChoices, type WriteChoices } from "./options.ts";
 import { bindPod, evictPod } from "./podActions.ts";
@@ -20,8 +21,9 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
   readonly answer: Answer;
-  /** Ends of the streams that are open, for the server to call when it stops. */
-  readonly streams: Set<() => void>;
+  /** The watches that are open. */
+  readonly streams: Set<WatchStream>;
+  readonly interference: Interference;
 }
 
 /** Text of a container's log; undefined when there is no such container. Filled by the node. */

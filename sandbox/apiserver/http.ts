@@ -14,13 +14,14 @@ import {
   serverVersion,
 } from "./discovery.ts";
 import { type Exchange, handleResource, type PodLog } from "./handlers.ts";
+import type { Control, Interference, WatchStream } from "./interference.ts";
 import type { OpenApiDocuments } from "./openapi.ts";
 import { negotiate } from "./present.ts";
 import { findObject } from "./read.ts";
 import type { Registry } from "./registry.ts";
 import { countedAs, parseResourcePath, resolveRequest } from "./request.ts";
 import { answerReview, answerTokenRequest } from "./reviews.ts";
-import { methodNotAllowed, unknownResource } from "./status.ts";
+import { badRequest, methodNotAllowed, unknownResource } from "./status.ts";
 import { ApiError, type LogLine, type UserInfo } from "./types.ts";
 
 /** What the HTTP side needs beyond the cluster. */
@@ -31,7 +32,10 @@ export interface Frontend {
   readonly log: (line: LogLine) => void;
   readonly podLog: PodLog;
   readonly documents: OpenApiDocuments;
-  readonly streams: Set<() => void>;
+  readonly streams: Set<WatchStream>;
+  readonly interference: Interference;
+  /** Answers `/sandbox/…`. */
+  readonly control: Control;
 }
 
 /** Answers one HTTP request, whatever happens. */
@@ -46,7 +50,14 @@ export async function answerHttp(
     const [path = "/", search = ""] = (request.url ?? "/").split("?", 2);
     await route(
       frontend,
-      { request, response, query: new URLSearchParams(search), answer, streams: frontend.streams },
+      {
+        request,
+        response,
+        query: new URLSearchParams(search),
+        answer,
+        streams: frontend.streams,
+        interference: frontend.interference,
+      },
       path,
     );
   } catch (error) {
@@ -75,6 +86,7 @@ function fail(
   answer.error(new ApiError(500, "InternalError", `Internal error occurred: ${text}`));
 }
 
+const controlPath = "/sandbox/";
 const open = new Set(["/healthz", "/livez", "/readyz", "/version"]);
 
 async function route(frontend: Frontend, exchange: Exchange, pathname: string): Promise<void> {
@@ -82,6 +94,8 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
   const { request, answer } = exchange;
   if (open.has(path)) return answerOpen(path, answer);
   const user = authenticate(request, frontend.tokens);
+  if (path.startsWith(controlPath))
+    return await answerControl(frontend, exchange, path.slice(controlPath.length), user);
   const parsed = parseResourcePath(path) ?? parseOldWatch(path, exchange.query);
   if (parsed === undefined) return answerFixed(frontend, exchange, path, user);
   const review = reviewKinds.find((each) => each.group === parsed.group && each.plural === parsed.plural);
@@ -98,6 +112,7 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
   };
   const deprecation = resolved.resource.deprecation?.(resolved.version);
   if (deprecation !== undefined) answer.warn(deprecation);
+  if (frontend.interference.request !== undefined) await frontend.interference.request(call);
   if (resolved.subresource === "token") return await answerToken(frontend, call, exchange);
   await handleResource(frontend.cluster, call, exchange, frontend.podLog);
 }
@@ -139,6 +154,26 @@ async function answerToken(frontend: Frontend, call: Call, exchange: Exchange): 
   });
   const document = answerTokenRequest(body, namespace, name, frontend.tokens, frontend.cluster.now());
   answer.document(201, { media: "application/json" }, document);
+}
+
+/** What no Kubernetes has: the sandbox's own controls, for administrators. */
+async function answerControl(frontend: Frontend, exchange: Exchange, path: string, user: UserInfo): Promise<void> {
+  const { request, answer } = exchange;
+  if (!user.groups.includes("system:masters")) {
+    const why = `User ${JSON.stringify(user.username)} cannot use path ${JSON.stringify(controlPath + path)}`;
+    throw new ApiError(403, "Forbidden", `forbidden: ${why}`, {});
+  }
+  const { method = "GET" } = request;
+  const bytes = method === "POST" ? await readBody(request) : undefined;
+  let body: unknown;
+  try {
+    body = bytes === undefined ? undefined : JSON.parse(bytes.toString());
+  } catch {
+    throw badRequest("the body must be a JSON document");
+  }
+  const done = frontend.control({ method, path, body });
+  if (done === undefined) answer.nowhere();
+  else answer.document(done.code, { media: "application/json" }, done.document);
 }
 
 function answerOpen(path: string, answer: Answer): void {

@@ -8,6 +8,7 @@ import { createClient } from "./client.ts";
 import { type Cluster, openAdmission } from "./cluster.ts";
 import { installCrdSupport } from "./crd/install.ts";
 import { answerHttp } from "./http.ts";
+import type { Control, Interference, WatchStream } from "./interference.ts";
 import { OpenApiDocuments } from "./openapi.ts";
 import { Registry } from "./registry.ts";
 import { createStore } from "./store.ts";
@@ -44,13 +45,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const as = (user: UserInfo): Client => createClient(cluster, user, requests.add);
   const own = createClient(cluster, self, requests.add, "kube-apiserver");
 
+  const interference: Interference = { request: undefined, watch: undefined, webhook: undefined };
   const frontend = {
     cluster,
     tokens,
     count: requests.add,
     log: options.log,
     documents: new OpenApiDocuments(registry),
-    streams: new Set<() => void>(),
+    streams: new Set<WatchStream>(),
+    interference,
+    control: (...input: Parameters<Control>) => server.control(...input),
     podLog: (...input: Parameters<ApiServer["podLog"]>) => server.podLog(...input),
   };
   const https = createServer(
@@ -68,6 +72,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const admission = createAdmission({
     store: cluster.store,
     resolveService: (...service) => server.resolveService(...service),
+    isCut: (webhook) => interference.webhook?.(webhook) ?? false,
     log: (message) => options.log({ level: "warn", message }),
   });
   cluster.admission = admission;
@@ -88,6 +93,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     as,
     requests: () => requests.snapshot(),
+    interference,
+    control: () => undefined,
+    watches: () => frontend.streams,
+    expireHistory: () => cluster.store.compact(),
     resolveService: () => undefined,
     podLog: () => undefined,
     clientCertificate: (user, groups = []) => authority.issueClient(user, groups),
@@ -95,7 +104,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stopCrds();
       admission.stop();
       const closed = once(https, "close");
-      for (const end of [...frontend.streams]) end();
+      for (const stream of [...frontend.streams]) stream.end();
       https.close();
       const impatient = setTimeout(() => https.closeAllConnections(), drainMs);
       await closed;

@@ -1,5 +1,6 @@
 import type { Call, Cluster } from "./cluster.ts";
 import type { Exchange } from "./handlers.ts";
+import type { WatchStream } from "./interference.ts";
 import { eventLine, type Form, negotiate } from "./present.ts";
 import { statusOf } from "./status.ts";
 import { eventTable, partialOf } from "./tables.ts";
@@ -18,23 +19,45 @@ export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): v
   const lines = new EventLines(cluster, call, form);
   let stop: () => void = () => undefined;
   let ended = false;
+  let over = false;
+  let held: string[] | undefined;
   const end = () => {
     if (ended) return;
     ended = true;
     stop();
-    streams.delete(end);
+    streams.delete(stream);
     response.end();
   };
-  streams.add(end);
+  const stream: WatchStream = {
+    call,
+    end,
+    cut: () => void response.destroy(),
+    hold() {
+      held ??= [];
+    },
+    release() {
+      const late = held ?? [];
+      held = undefined;
+      if (!ended) for (const each of late) response.write(each);
+      if (over) end();
+    },
+  };
+  streams.add(stream);
+  exchange.interference.watch?.(stream);
   response.on("close", end);
   response.on("error", end);
   stop = open({
     send(event) {
-      if (ended) return;
+      if (ended || over) return;
+      if (held !== undefined) return void held.push(lines.of(event));
       response.write(lines.of(event));
       if (response.writableLength > largestBacklog) response.destroy();
     },
-    end,
+    end() {
+      over = true;
+      // A stream that is held does not tell its end either.
+      if (held === undefined) end();
+    },
   });
   if (ended) stop();
 }

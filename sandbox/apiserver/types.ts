@@ -2,6 +2,8 @@
  * The shapes that the rooms of the sandbox share. Everything here is data or a narrow interface; nothing does I/O.
  */
 
+import type { Control, Interference, WatchStream } from "./interference.ts";
+
 /** `metadata` of an object. Fields that are not named here survive untouched. */
 export interface ObjectMeta {
   name?: string;
@@ -342,6 +344,14 @@ export interface ApiServer {
   podLog: (pod: KubeObject, container: string | undefined, query: URLSearchParams) => string | undefined;
   /** A client certificate for a user, signed by the CA. */
   clientCertificate(user: string, groups?: readonly string[]): { readonly certificate: string; readonly key: string };
+  /** What stands between this server and its clients; set by faults. */
+  readonly interference: Interference;
+  /** Answers paths below `/sandbox/`, for members of system:masters. */
+  control: Control;
+  /** The watches that are open over HTTP. */
+  watches(): Iterable<WatchStream>;
+  /** Forgets what happened so far: watches and lists of older versions get 410, as after a compaction of etcd. */
+  expireHistory(): void;
   stop(): Promise<void>;
 }
 

@@ -221,8 +221,15 @@ export interface Service extends KubeObject {
   };
 }
 
+export interface Taint {
+  key: string;
+  value?: string;
+  effect: string;
+  timeAdded?: string;
+}
+
 export interface Node extends KubeObject {
-  spec?: { unschedulable?: boolean; podCIDR?: string };
+  spec?: { unschedulable?: boolean; podCIDR?: string; taints?: Taint[] };
   status?: { conditions?: Condition[]; addresses?: { type: string; address: string }[] };
 }
 

@@ -26,6 +26,7 @@ export class KeyQueue {
   readonly #timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
   #scheduled: NodeJS.Immediate | undefined;
   #stopped = false;
+  #frozen = false;
   #drained: (() => void) | undefined;
 
   constructor(options: QueueOptions) {
@@ -58,6 +59,16 @@ export class KeyQueue {
     this.#timers.set(key, { at, timer });
   }
 
+  /** Works on nothing more until `thaw`; what is added meanwhile waits. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    if (!this.#stopped) this.#scheduled ??= setImmediate(() => this.#dispatch());
+  }
+
   /** Forgets what waits and resolves when what runs has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -71,6 +82,7 @@ export class KeyQueue {
 
   #dispatch(): void {
     this.#scheduled = undefined;
+    if (this.#frozen) return;
     const concurrency = this.#options.concurrency ?? 5;
     for (const key of this.#waiting) {
       if (this.#running.size >= concurrency) return;

@@ -25,6 +25,10 @@ export interface ControllersOptions {
 }
 
 export interface Controllers {
+  /** By which `freeze` knows them. */
+  readonly names: readonly string[];
+  /** Lets a controller do nothing until the function that is returned is called. Undefined: there is none of that name. */
+  freeze(name: string): (() => void) | undefined;
   /** Resolves when no controller writes any more. */
   stop(): Promise<void>;
 }
@@ -146,9 +150,16 @@ export function startControllers(options: ControllersOptions): Controllers {
       failed: (key, error) => log("sync failed", { controller: loop.name, key, error: describe(error) }),
     });
     watch(queue);
-    return { queue, access };
+    return { name: loop.name, queue, access };
   });
   return {
+    names: LOOPS.map(({ name }) => name),
+    freeze(name) {
+      const queue = running.find((each) => each.name === name || each.name === `${name}-controller`)?.queue;
+      if (queue === undefined) return undefined;
+      queue.freeze();
+      return () => queue.thaw();
+    },
     async stop() {
       informers.stop();
       await Promise.all(running.map(({ queue }) => queue.stop()));

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../apiserver/types.ts";
 import type { Locate } from "../network/directory.ts";
 import { listen } from "../network/entryPoint.ts";
@@ -30,6 +31,8 @@ export interface Metrics {
   readonly port: number;
   /** Who answers. Settles when that is decided; queries that come earlier wait for it. */
   readonly backend: Promise<"prometheus" | "embedded">;
+  /** Lets queries break off ("lost") or wait so many milliseconds; undefined: neither. */
+  disturb(how: "lost" | number | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -54,8 +57,10 @@ export async function startMetrics(options: MetricsOptions): Promise<Metrics> {
   let running: PrometheusProcess | undefined;
   const leaving = new AbortController();
   let stopped = false;
+  let disturbance: "lost" | number | undefined;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.url === PAGE) return gatherPage(response);
+    if (disturbance !== undefined && !(await endure(disturbance, response))) return;
     if ((await backend) === "prometheus" && running !== undefined) {
       pipe(request, response, { host: "127.0.0.1", port: running.port }, request.url ?? "/");
     } else answerEmbedded(request, response);
@@ -111,6 +116,9 @@ export async function startMetrics(options: MetricsOptions): Promise<Metrics> {
     url: `http://127.0.0.1:${front.port}`,
     port: front.port,
     backend,
+    disturb: (how) => {
+      disturbance = how;
+    },
     stop: async () => {
       stopped = true;
       leaving.abort();
@@ -121,6 +129,13 @@ export async function startMetrics(options: MetricsOptions): Promise<Metrics> {
       await collector.stop();
     },
   };
+}
+
+/** False: the query is lost, or its asker has gone meanwhile. */
+async function endure(disturbance: "lost" | number, response: ServerResponse): Promise<boolean> {
+  if (disturbance !== "lost") await delay(disturbance, undefined, { ref: false });
+  else response.destroy();
+  return !response.destroyed;
 }
 
 /** Prometheus refuses a page on which a series appears twice. */

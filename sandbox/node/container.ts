@@ -91,6 +91,12 @@ export class ContainerRunner {
     this.#running?.kill();
   }
 
+  /** The process dies, as by the kernel's hand; what then happens is up to the restart policy. */
+  crash(): boolean {
+    this.#running?.kill();
+    return this.#running !== undefined;
+  }
+
   status(): ContainerStatus {
     const { spec, state, lastState, ready, restartCount, started } = this;
     const image = this.#image;

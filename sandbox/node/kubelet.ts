@@ -6,6 +6,7 @@ import { isFinished, keyOfObject, timestamp } from "../controllers/metadata.ts";
 import type { Machine } from "./container.ts";
 import { PodRunner } from "./pod.ts";
 import type { PodNetwork } from "./podNetwork.ts";
+import { Uplink } from "./uplink.ts";
 
 export interface NodeOptions {
   readonly client: Client;
@@ -25,6 +26,13 @@ export interface Node {
   readonly registered: Promise<void>;
   /** What `kubectl logs` shows: the last lines of a container, by default the first; undefined when it isn't here. */
   podLog(pod: KubeObject, container: string | undefined, query: URLSearchParams): string | undefined;
+  readonly name: string;
+  /** Kills the processes of a pod, as a crash would; its restart policy decides what follows. False: it does not run here. */
+  crashPod(namespace: string, name: string): boolean;
+  /** Neither the API server hears of the node nor anybody of its pods, until `reconnect`. What runs, runs on. */
+  disconnect(): void;
+  /** Resolves when the node has reported itself. */
+  reconnect(): Promise<void>;
   /** Kills everything that runs here. The objects stay. */
   stop(): Promise<void>;
 }
@@ -35,6 +43,8 @@ export function startNode(options: NodeOptions): Node {
 
 class Kubelet implements Node {
   readonly registered: Promise<void>;
+  readonly name: string;
+  readonly #uplink: Uplink;
   readonly #options: NodeOptions;
   readonly #machine: Machine;
   readonly #runners = new Map<string, PodRunner>();
@@ -44,10 +54,13 @@ class Kubelet implements Node {
   constructor(options: NodeOptions) {
     const now = options.clock ?? (() => new Date());
     this.#options = options;
+    this.name = options.name;
+    this.#uplink = new Uplink(options.client);
+    const { client } = this.#uplink;
     this.#machine = {
-      client: options.client,
+      client,
       network: options.network,
-      events: new EventRecorder(options.client, "kubelet", now),
+      events: new EventRecorder(client, "kubelet", now),
       nodeName: options.name,
       now,
       lameDuckMs: options.lameDuckMs ?? 1000,
@@ -66,8 +79,31 @@ class Kubelet implements Node {
     });
   }
 
+  crashPod(namespace: string, name: string): boolean {
+    return this.#runners.get(`${namespace}/${name}`)?.crash() ?? false;
+  }
+
+  disconnect(): void {
+    this.#uplink.cut();
+    this.#setPodsCut(true);
+  }
+
+  async reconnect(): Promise<void> {
+    if (!this.#uplink.isCut) return;
+    this.#setPodsCut(false);
+    this.#uplink.mend();
+    await this.#reportStatus();
+    for (const runner of this.#runners.values()) runner.report();
+  }
+
+  #setPodsCut(cut: boolean): void {
+    const addresses = [...this.#runners.values()].flatMap(({ address }) => address ?? []);
+    this.#options.network.setCut(addresses, cut);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#uplink.mend();
     await this.registered.catch(() => undefined);
     this.#unwatch();
     for (const runner of this.#runners.values()) runner.kill();
@@ -76,18 +112,28 @@ class Kubelet implements Node {
   }
 
   async #register(): Promise<void> {
-    const { client, name, network, labels } = this.#options;
-    const address = await network.nodeAddress();
-    const node = nodeObject(name, address, labels ?? {}, timestamp(this.#machine.now()));
+    const { client } = this.#machine;
+    const { address, node } = await this.#describe();
     try {
       await client.create("nodes", { ...node, status: undefined }, { fieldManager: "kubelet" });
     } catch (error) {
       if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
     }
-    const { status } = node;
-    await client.patch("nodes", "", name, "merge", { status }, "status", { fieldManager: "kubelet" });
+    await this.#reportStatus();
     if (this.#stopped) return;
     this.#unwatch = client.watch("pods", ({ type, object }) => this.#observe(type, object as Pod, address));
+  }
+
+  async #describe(): Promise<{ address: string; node: KubeObject }> {
+    const { name, network, labels } = this.#options;
+    const address = await network.nodeAddress();
+    return { address, node: nodeObject(name, address, labels ?? {}, timestamp(this.#machine.now())) };
+  }
+
+  async #reportStatus(): Promise<void> {
+    const { status } = (await this.#describe()).node;
+    const body = { status };
+    await this.#machine.client.patch("nodes", "", this.name, "merge", body, "status", { fieldManager: "kubelet" });
   }
 
   #observe(type: string, pod: Pod, hostAddress: string): void {

@@ -1,5 +1,5 @@
 /** The HTTP side of a container: servers on its ports that can be emptied without cutting a request. */
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { pause } from "./pause.ts";
 import type { Location, PodNetwork } from "./podNetwork.ts";
@@ -54,6 +54,7 @@ export class Listener {
   async #listen(address: string, port: number, handle: RequestListener): Promise<void> {
     const server = createServer({ keepAlive: true }, (request, response) => {
       const { socket } = request;
+      if (this.#network.isCut(address) && !isProbe(request)) return void socket.destroy();
       this.#busy.add(socket);
       response.once("close", () => {
         this.#busy.delete(socket);
@@ -81,6 +82,11 @@ export class Listener {
     }
     this.#network.listening(address, port, { host: at.host, port: (server.address() as AddressInfo).port });
   }
+}
+
+/** A kubelet still reaches the pods of its node when nobody else does. */
+function isProbe({ headers }: IncomingMessage): boolean {
+  return headers["user-agent"]?.startsWith("kube-probe/") === true;
 }
 
 function listen(server: Server, at: Location): Promise<void> {

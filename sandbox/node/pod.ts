@@ -97,6 +97,22 @@ export class PodRunner {
     this.#release();
   }
 
+  /** Kills the processes of all containers that run. False: none does. */
+  crash(): boolean {
+    return this.#containers.filter((container) => container.crash()).length > 0;
+  }
+
+  /** Its own address, while it has one. */
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  /** Says again what is known. */
+  report(): void {
+    this.#reported = undefined;
+    this.#changed();
+  }
+
   container(name: string | undefined): ContainerRunner | undefined {
     const all = [...this.#containers, ...this.#init];
     return name === undefined ? all[0] : all.find(({ spec }) => spec.name === name);

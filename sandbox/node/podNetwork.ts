@@ -24,6 +24,9 @@ export interface PodNetwork {
   listening(address: string, port: number, real: Location): void;
   /** Where to connect to for a pod's port; the same thing on Linux. */
   locate(address: string, port: number): Location;
+  /** Pods of these addresses break off every connection; replaces what was said of them before. */
+  setCut(addresses: Iterable<string>, cut: boolean): void;
+  isCut(address: string): boolean;
   close(): Promise<void>;
 }
 
@@ -40,6 +43,7 @@ class LoopbackNetwork implements PodNetwork {
   readonly #claims: Server[] = [];
   readonly #free: string[] = [];
   readonly #ports = new Map<string, Location>();
+  readonly #cut = new Set<string>();
   #node: string | undefined;
   #mapped: boolean;
   #claiming: Promise<void> | undefined;
@@ -55,6 +59,7 @@ class LoopbackNetwork implements PodNetwork {
 
   release(address: string): void {
     for (const key of this.#ports.keys()) if (key.startsWith(`${address}:`)) this.#ports.delete(key);
+    this.#cut.delete(address);
     // To the end of the line, so that an address is not used again while somebody may still remember it.
     this.#free.push(address);
   }
@@ -74,6 +79,17 @@ class LoopbackNetwork implements PodNetwork {
 
   locate(address: string, port: number): Location {
     return this.#ports.get(`${address}:${port}`) ?? { host: address, port };
+  }
+
+  setCut(addresses: Iterable<string>, cut: boolean): void {
+    for (const address of addresses) {
+      if (cut) this.#cut.add(address);
+      else this.#cut.delete(address);
+    }
+  }
+
+  isCut(address: string): boolean {
+    return this.#cut.size > 0 && this.#cut.has(address);
   }
 
   async close(): Promise<void> {

@@ -38,6 +38,12 @@ interface Target {
   readonly ca: string | undefined;
 }
 
+interface PostChoices {
+  readonly timeoutSeconds: number;
+  /** The webhook is to be out of reach. */
+  readonly cut: boolean;
+}
+
 /** Calls webhooks. One agent per endpoint and authority, so that connections are used again. */
 export class WebhookTransport {
   readonly #agents = new Map<string, Agent>();
@@ -53,8 +59,10 @@ export class WebhookTransport {
   }
 
   /** Posts a review and returns the body of a good answer. Throws WebhookCallError. */
-  async post(endpoint: Endpoint, body: string, timeoutSeconds: number): Promise<string> {
+  async post(endpoint: Endpoint, body: string, choices: PostChoices): Promise<string> {
+    const { timeoutSeconds } = choices;
     const target = this.#targetOf(endpoint, timeoutSeconds);
+    if (choices.cut) throw refused(target);
     const deadline = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
       return await this.#untilAnswered(target, body, deadline);
@@ -166,6 +174,12 @@ export class WebhookTransport {
     }
     return agent;
   }
+}
+
+/** As when nobody listens there. */
+function refused(target: Target): WebhookCallError {
+  const why = networkText({ code: "ECONNREFUSED" }, target);
+  return failed(`Post ${JSON.stringify(target.shownUrl)}: ${why}`);
 }
 
 class ConnectionLost extends Error {

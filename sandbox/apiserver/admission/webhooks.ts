@@ -24,6 +24,8 @@ export interface AdmissionOptions {
   readonly resolveService: ResolveService;
   /** Answers the `authorizer` of match conditions. Default: members of system:masters may do everything. */
   readonly authorize?: Authorize;
+  /** Whether calls of the webhook of this name find nobody. Default: none. */
+  readonly isCut?: (webhook: string) => boolean;
   /** Calls that failed and were passed over because of failurePolicy Ignore, one line each. */
   readonly log?: (text: string) => void;
 }
@@ -93,7 +95,10 @@ class Caller {
       throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
     }
     try {
-      const body = await this.#transport.post(webhook.endpoint, reviewBody(request), webhook.timeoutSeconds);
+      const body = await this.#transport.post(webhook.endpoint, reviewBody(request), {
+        timeoutSeconds: webhook.timeoutSeconds,
+        cut: this.#options.isCut?.(webhook.name) ?? false,
+      });
       const verdict = verdictOf(body, request.uid, kind);
       for (const warning of verdict.warnings) warn(warning);
       if (!verdict.allowed) throw denial(webhook.name, verdict.status);
