@@ -1,14 +1,17 @@
 import { parseArgs } from "node:util";
+import { main as runFault } from "./faults/command.ts";
 import type { GatewayAddress } from "./network/gateways.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "./start.ts";
 
 const HELP = `weir sandbox: a Kubernetes cluster in one process
 
 usage: weir sandbox [options]
+       weir sandbox fault NAME [options]   breaks something in one that runs (see weir sandbox fault --help)
 
   --port PORT          port of the API server (default: any free one)
   --kubeconfig FILE    where to write the kubeconfig (default: a temporary file)
   --user NAME          write a kubeconfig for this user too; may be repeated
+  --nodes N            number of nodes (default: 1)
   --no-prometheus      answer metrics queries from the embedded store, even when the program prometheus is installed
   --json               print one line of JSON with the addresses instead of text
   --verbose            log to stderr, as JSON lines
@@ -25,6 +28,7 @@ interface Flags {
 
 /** Runs a cluster until a signal comes. Resolves with the exit code. */
 export async function main(args: string[]): Promise<number> {
+  if (args[0] === "fault") return await runFault(args.slice(1), process.env);
   let flags: Flags;
   try {
     flags = readFlags(args, process.env["PATH"] ?? "");
@@ -55,6 +59,7 @@ function readFlags(args: string[], searchPath: string): Flags {
       port: { type: "string" },
       kubeconfig: { type: "string" },
       user: { type: "string", multiple: true, default: [] },
+      nodes: { type: "string", default: "1" },
       "no-prometheus": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
@@ -65,7 +70,12 @@ function readFlags(args: string[], searchPath: string): Flags {
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`);
   }
+  const nodes = Number(values.nodes);
+  if (!(Number.isInteger(nodes) && nodes >= 1 && nodes <= 50)) {
+    throw new Error(`--nodes must be a number from 1 to 50, not ${values.nodes}`);
+  }
   const options: SandboxOptions = {
+    nodes,
     ...(port === undefined ? {} : { port }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     users: values.user,

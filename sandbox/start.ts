@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { startApiServer } from "./apiserver/server.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./apiserver/types.ts";
 import { startControllers } from "./controllers/start.ts";
+import { controlFaults } from "./faults/control.ts";
+import { createFaults, type Faults } from "./faults/faults.ts";
 import { type Metrics, startMetrics } from "./metrics/metrics.ts";
 import type { GatewayAddress } from "./network/gateways.ts";
 import { type Network, startNetwork } from "./network/network.ts";
-import { startNode } from "./node/kubelet.ts";
+import { type Node, startNode } from "./node/kubelet.ts";
 import { createPodNetwork } from "./node/podNetwork.ts";
 
 export interface SandboxOptions {
@@ -22,6 +24,8 @@ export interface SandboxOptions {
   readonly searchPath?: string;
   /** Between two scrapes. Default: 1000. */
   readonly scrapeIntervalMs?: number;
+  /** How many nodes there are: `sandbox`, `sandbox-2`, … Default: 1. */
+  readonly nodes?: number;
   readonly log?: (line: LogLine) => void;
   /** Told of every port that a Gateway opens. */
   readonly gatewayOpened?: (gateway: GatewayAddress) => void;
@@ -32,6 +36,8 @@ export interface Sandbox {
   readonly apiServer: ApiServer;
   readonly network: Network;
   readonly metrics: Metrics;
+  /** Breaks things on demand. */
+  readonly faults: Faults;
   readonly kubeconfigPath: string;
   /** Kubeconfigs of `options.users`, by name. */
   readonly users: Readonly<Record<string, string>>;
@@ -43,7 +49,7 @@ export interface Sandbox {
 
 type Step = () => Promise<unknown> | unknown;
 
-/** Starts a cluster of one node. What was started before a failure is stopped again. */
+/** Starts a cluster. What was started before a failure is stopped again. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const undo: Step[] = [];
   const stop = async (): Promise<void> => {
@@ -103,10 +109,24 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
 
   const controllers = startControllers({ client, log, ca: apiServer.ca });
   undo.push(() => controllers.stop());
-  const node = startNode({ client: client("system:node:sandbox"), name: "sandbox", network: pods, log });
-  undo.push(() => node.stop());
-  await node.registered;
-  apiServer.podLog = (...request) => node.podLog(...request);
+  const nodes = nodeNames(options.nodes ?? 1).map((name) => {
+    const node = startNode({ client: client(`system:node:${name}`), name, network: pods, log });
+    undo.push(() => node.stop());
+    return node;
+  });
+  await Promise.all(nodes.map((node) => node.registered));
+  apiServer.podLog = (...request) => podLogOf(nodes, request);
+  const faults = createFaults({
+    apiServer,
+    controllers,
+    nodes,
+    metrics,
+    client: client("system:serviceaccount:kube-system:node-controller"),
+    now: () => new Date(),
+    log: write,
+  });
+  undo.push(() => faults.stop());
+  apiServer.control = controlFaults(faults);
 
   const written = kubeconfigPath ?? join(folder, "kubeconfig");
   await writeFile(written, apiServer.kubeconfig("admin"), { mode: 0o600 });
@@ -118,7 +138,16 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
       mode: 0o600,
     });
   }
-  return { apiServer, network, metrics, kubeconfigPath: written, users, folder };
+  return { apiServer, network, metrics, faults, kubeconfigPath: written, users, folder };
+}
+
+function nodeNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => (index === 0 ? "sandbox" : `sandbox-${index + 1}`));
+}
+
+/** A node knows the logs of its own pods only. */
+function podLogOf(nodes: readonly Node[], request: Parameters<Node["podLog"]>): string | undefined {
+  return nodes.find(({ name }) => name === request[0]["spec"]?.nodeName)?.podLog(...request);
 }
 
 /** Names in the cluster for what runs outside of pods. */

@@ -40,6 +40,8 @@ interface Loop {
   readonly component?: string;
   readonly user?: string;
   readonly fieldManager?: string;
+  /** Keys that are worked on at the same time, when it is not the usual number. */
+  readonly concurrency?: number;
   readonly start: (access: Access, world: World) => { watch: (queue: KeyQueue) => void; sync: Sync };
 }
 
@@ -124,6 +126,8 @@ const LOOPS: readonly Loop[] = [
     name: "default-scheduler",
     user: "system:kube-scheduler",
     fieldManager: "kube-scheduler",
+    // One pod at a time: the next choice has to know the one before.
+    concurrency: 1,
     start: (access) => ({
       watch: (queue) => watchPendingPods(access, queue),
       sync: (key) => schedule(access, key),
@@ -147,6 +151,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     const { watch, sync } = loop.start(access, world);
     const queue = new KeyQueue({
       sync,
+      ...(loop.concurrency === undefined ? {} : { concurrency: loop.concurrency }),
       failed: (key, error) => log("sync failed", { controller: loop.name, key, error: describe(error) }),
     });
     watch(queue);
