@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { loadAll } from "js-yaml";
+import { type Canary, type CanarySpec, fieldsOf, type RawObject, type Resource } from "../../../api/index.ts";
+
+const root = join(import.meta.dirname, "..", "..", "..");
+
+/** The objects of a YAML file, named from the repository's root. */
+export async function readYaml(file: string): Promise<RawObject[]> {
+  const documents = loadAll(await readFile(join(root, file), "utf8")) as (RawObject | null)[];
+  return documents.filter((object) => object !== null);
+}
+
+/** The resource that serves an object. */
+export function resourceOf({ apiVersion, kind }: RawObject): Resource {
+  const [version = "", group = ""] = apiVersion.split("/").reverse();
+  const singular = kind.toLowerCase();
+  return { group, version, kind, plural: /[^aeiou]y$/.test(singular) ? `${singular.slice(0, -1)}ies` : `${singular}s` };
+}
+
+/** The Deployment of examples/gatewayapi, with its Service, for another namespace. */
+export async function podinfo(namespace: string, spec: Readonly<Record<string, unknown>> = {}): Promise<RawObject[]> {
+  const objects = await readYaml("examples/gatewayapi/podinfo.yaml");
+  return objects
+    .filter(({ kind }) => kind !== "HorizontalPodAutoscaler")
+    .map((object): RawObject => {
+      const metadata = { ...object.metadata, namespace };
+      return object.kind === "Deployment"
+        ? { ...object, metadata, spec: { ...fieldsOf(object["spec"]), ...spec } }
+        : { ...object, metadata };
+    });
+}
+
+type Analysis = NonNullable<CanarySpec["analysis"]>;
+
+/** A Canary of podinfo behind the gateway, two quick steps to the promotion, nothing measured. */
+export function aRelease(namespace: string, analysis: Partial<Analysis> = {}, spec: Partial<CanarySpec> = {}): Canary {
+  return {
+    apiVersion: "flagger.app/v1beta1",
+    kind: "Canary",
+    metadata: { name: "podinfo", namespace },
+    spec: {
+      targetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "podinfo" },
+      service: {
+        port: 9898,
+        targetPort: 9898,
+        hosts: [`${namespace}.example.com`],
+        gatewayRefs: [{ name: "gateway", namespace: "istio-ingress" }],
+      },
+      analysis: { interval: "1s", threshold: 3, maxWeight: 50, stepWeight: 25, ...analysis },
+      ...spec,
+    },
+  };
+}
+
+/** The load tester as a Service whose endpoint runs outside of any pod. */
+export function loadtesterOutside(namespace: string, port: number): RawObject[] {
+  const metadata = { name: "flagger-loadtester", namespace };
+  const labels = { "kubernetes.io/service-name": metadata.name };
+  return [
+    { apiVersion: "v1", kind: "Service", metadata, spec: { ports: [{ name: "http", port: 80, targetPort: port }] } },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { ...metadata, name: "flagger-loadtester-outside", labels },
+      addressType: "IPv4",
+      ports: [{ name: "http", port, protocol: "TCP" }],
+      endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
+    },
+  ];
+}

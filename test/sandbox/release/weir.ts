@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import { createApi } from "../../../controller/kube/api.ts";
+import type { Clock } from "../../../controller/kube/clock.ts";
+import { loadKubeConfig } from "../../../controller/kube/config.ts";
+import { createLogger } from "../../../controller/kube/log.ts";
+import { createTransport } from "../../../controller/kube/transport.ts";
+import { startController } from "../../../controller/run.ts";
+import { parseSettings } from "../../../controller/settings.ts";
+import { startCanaryCache } from "../../../server/canaryCache.ts";
+import type { Log } from "../../../server/log.ts";
+import { readOptions } from "../../../server/options.ts";
+import { runWebhook } from "../../../server/webhook.ts";
+
+export interface Stoppable {
+  /** Lines that were logged at warning or above. */
+  readonly complaints: readonly string[];
+  stop(): Promise<void>;
+}
+
+export interface ControllerOptions {
+  readonly clock?: Clock;
+  readonly metricsServer?: string;
+  readonly drainSeconds?: number;
+}
+
+const provider = "gatewayapi:v1";
+
+/** `weir controller` in this process. */
+export async function runController(
+  kubeconfig: string,
+  env: Readonly<Record<string, string>>,
+  options: ControllerOptions = {},
+): Promise<Stoppable> {
+  const settings = parseSettings([
+    `--kubeconfig=${kubeconfig}`,
+    `--mesh-provider=${provider}`,
+    `--metrics-server=${options.metricsServer ?? "http://prometheus.istio-system:9090"}`,
+    "--host=127.0.0.1",
+    "--port=0",
+    `--drain-seconds=${options.drainSeconds ?? 1}`,
+    "--log-level=warn",
+  ]);
+  if (typeof settings === "string") throw new Error("the controller's flags are not understood");
+  const complaints: string[] = [];
+  const running = await startController({
+    settings,
+    version: "test",
+    identity: randomUUID(),
+    log: createLogger({ level: "warn", write: (line) => void complaints.push(line) }),
+    env,
+    onLost: () => complaints.push("lost the lease"),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
+  return { complaints, stop: () => running.stop() };
+}
+
+/** `weir server` in this process; resolves when the API server knows it. */
+export async function runServer(kubeconfig: string, controllerUsers: readonly string[]): Promise<Stoppable> {
+  const flags = ["--port=0", "--metrics-port=0", "--publish-url=https://127.0.0.1", `--mesh-provider=${provider}`];
+  const options = readOptions([
+    ...flags,
+    "--drain-seconds=0",
+    ...controllerUsers.map((user) => `--controller-user=${user}`),
+  ]);
+  if (options === undefined) throw new Error("the server's flags are not understood");
+  const complaints: string[] = [];
+  const published = Promise.withResolvers<void>();
+  const complain = (message: string, fields?: object): void =>
+    void complaints.push(`${message} ${JSON.stringify(fields)}`);
+  const log: Log = {
+    debug: () => undefined,
+    info: (message) => void (message === "authority published" && published.resolve()),
+    warn: complain,
+    error: complain,
+  };
+  const transport = createTransport(await loadKubeConfig({ path: kubeconfig, env: {} }), {
+    userAgent: "weir-server/test",
+  });
+  const cache = startCanaryCache({ transport, provider, controllerUsers, log });
+  const stop = new AbortController();
+  const signals = { stop: stop.signal, hurry: AbortSignal.abort() };
+  const ended = runWebhook({ options, log, signals, cache, api: createApi(transport) });
+  await Promise.race([published.promise, ended]);
+  return {
+    complaints,
+    async stop() {
+      stop.abort();
+      await ended;
+      await cache.stop();
+      await transport.close();
+    },
+  };
+}
