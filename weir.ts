@@ -1,6 +1,4 @@
-#!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 
 const help = `weir: progressive delivery for Kubernetes
@@ -27,8 +25,6 @@ const commands: Readonly<
   demo: () => import("./examples/demo/main.ts"),
 };
 
-// The compiled form of every file is kept, so that the type stripper is not even loaded in the next start (20 MB less memory).
-enableCompileCache(process.env["NODE_COMPILE_CACHE"] ?? join(import.meta.dirname, ".weir", "compile-cache"));
 const version = String(JSON.parse(readFileSync(join(import.meta.dirname, "package.json"), "utf8")).version);
 const [name = "", ...args] = process.argv.slice(2);
 const command = commands[name];

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RawObject } from "../../api/index.ts";
 import { type AdminCluster, connect, resources } from "./cluster.ts";
-import { freePort, startProcess, type WeirProcess } from "./processes.ts";
+import { compileAhead, freePort, startProcess, type WeirProcess } from "./processes.ts";
 
 /** The four processes of Weir, running together on loopback. */
 export interface Stack {
@@ -37,11 +37,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const logFolder = await mkdtemp(join(tmpdir(), "weir-logs-"));
   const processes: WeirProcess[] = [];
   let stopping = false;
+  let isBroken = false;
   let cluster: AdminCluster | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
     await cluster?.close();
     for (const process of [...processes].reverse()) await process.stop();
+    // Logs of a run that ended as it should help nobody; those of a broken one stay.
+    if (!isBroken) await rm(logFolder, { recursive: true, force: true });
   };
   const { promise: broken, resolve: breakDown } = Promise.withResolvers<string>();
   const start = async (
@@ -53,13 +56,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   ): Promise<WeirProcess> => {
     const process = await startProcess({ name, args, isReady, env, nodeFlags, logFolder });
     processes.push(process);
-    void process.exited.then(
-      (code) => stopping || breakDown(`${name} ended with code ${code}; its log is ${process.logFile}`),
-    );
+    void process.exited.then((code) => {
+      if (stopping) return;
+      isBroken = true;
+      breakDown(`${name} ended with code ${code}; its log is ${process.logFile}`);
+    });
     return process;
   };
   try {
     options.progress("a cluster in one process");
+    const compiled = compileAhead([
+      { name: "server", nodeFlags: lean },
+      { name: "controller", nodeFlags: lean },
+    ]);
     const sandboxPort = options.port === undefined ? [] : ["--port", String(options.port)];
     const sandbox = await start(
       "sandbox",
@@ -77,6 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     cluster = await connect(kubeconfig);
     await install(cluster, options.progress);
 
+    await compiled;
     options.progress("the admission webhook, the controller and the load tester");
     const throughProxy = {
       HTTP_PROXY: proxy,
@@ -138,6 +148,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (const object of loadtesterService(loadtesterPort)) await cluster.apply(object);
     return { cluster, kubeconfig, proxyUrl: proxy, metricsUrl: metrics, logFolder, processes, broken, stop };
   } catch (error) {
+    isBroken = true;
     await stop();
     throw error;
   }
