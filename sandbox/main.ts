@@ -11,13 +11,15 @@ usage: weir sandbox [options]
   --port PORT          port of the API server (default: any free one)
   --kubeconfig FILE    where to write the kubeconfig (default: a temporary file)
   --user NAME          write a kubeconfig for this user too; may be repeated
+  --data DIR           keep the state in this folder, for the next start (default: in memory); give --port as well, so that
+                       clients find it again
   --nodes N            number of nodes (default: 1)
   --no-prometheus      answer metrics queries from the embedded store, even when the program prometheus is installed
   --json               print one line of JSON with the addresses instead of text
   --verbose            log to stderr, as JSON lines
   --help               this text
 
-It runs until SIGINT or SIGTERM and leaves nothing behind.
+It runs until SIGINT or SIGTERM and leaves nothing behind but DIR.
 `;
 
 interface Flags {
@@ -59,6 +61,7 @@ function readFlags(args: string[], searchPath: string): Flags {
       port: { type: "string" },
       kubeconfig: { type: "string" },
       user: { type: "string", multiple: true, default: [] },
+      data: { type: "string" },
       nodes: { type: "string", default: "1" },
       "no-prometheus": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -77,6 +80,7 @@ function readFlags(args: string[], searchPath: string): Flags {
   const options: SandboxOptions = {
     nodes,
     ...(port === undefined ? {} : { port }),
+    ...(values.data === undefined ? {} : { data: values.data }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     users: values.user,
     ...(values["no-prometheus"] ? {} : { searchPath }),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { startApiServer } from "./apiserver/server.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./apiserver/types.ts";
 import { startControllers } from "./controllers/start.ts";
+import { keepIn } from "./data/keep.ts";
 import { controlFaults } from "./faults/control.ts";
 import { createFaults, type Faults } from "./faults/faults.ts";
 import { type Metrics, startMetrics } from "./metrics/metrics.ts";
@@ -24,6 +25,8 @@ export interface SandboxOptions {
   readonly searchPath?: string;
   /** Between two scrapes. Default: 1000. */
   readonly scrapeIntervalMs?: number;
+  /** A folder that keeps the state for the next start. Default: it is in memory and ends with the sandbox. */
+  readonly data?: string;
   /** How many nodes there are: `sandbox`, `sandbox-2`, … Default: 1. */
   readonly nodes?: number;
   readonly log?: (line: LogLine) => void;
@@ -79,7 +82,13 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
   const kubeconfigPath = options.kubeconfig;
   if (kubeconfigPath !== undefined) refuseForeignFile(kubeconfigPath);
 
-  const apiServer = await startApiServer({ log: write, ...(options.port === undefined ? {} : { port: options.port }) });
+  const keeping = options.data === undefined ? undefined : await keepIn(options.data, { log });
+  if (keeping !== undefined) undo.push(() => keeping.close());
+  const apiServer = await startApiServer({
+    log: write,
+    ...(options.port === undefined ? {} : { port: options.port }),
+    ...(keeping === undefined ? {} : { kept: keeping.kept }),
+  });
   undo.push(() => apiServer.stop());
   const folder = await mkdtemp(join(tmpdir(), "weir-sandbox-"));
   undo.push(() => rm(folder, { recursive: true, force: true }));

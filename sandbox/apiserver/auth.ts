@@ -1,4 +1,4 @@
-import { randomBytes, type X509Certificate } from "node:crypto";
+import { createHmac, randomBytes, type X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import { ApiError, type UserInfo } from "./types.ts";
@@ -7,12 +7,18 @@ import { ApiError, type UserInfo } from "./types.ts";
 export class Tokens {
   readonly #byToken = new Map<string, UserInfo>();
   readonly #byUser = new Map<string, string>();
+  readonly #secret: Buffer;
+
+  /** The same secret makes the same tokens. */
+  constructor(secret: Buffer = randomBytes(32)) {
+    this.#secret = secret;
+  }
 
   /** The token of a user, made on first use. The groups of the first use stay. */
   tokenOf(user: string, groups: readonly string[]): string {
     const known = this.#byUser.get(user);
     if (known !== undefined) return known;
-    const token = randomBytes(24).toString("base64url");
+    const token = createHmac("sha256", this.#secret).update(user).digest("base64url");
     this.#byUser.set(user, token);
     this.#byToken.set(token, { username: user, groups: withAuthenticated(groups) });
     return token;

@@ -5,15 +5,15 @@ import { createAdmission } from "./admission/webhooks.ts";
 import { groupsOf, renderKubeconfig, Tokens } from "./auth.ts";
 import { builtinResources } from "./builtin/resources.ts";
 import { createClient } from "./client.ts";
-import { type Cluster, openAdmission } from "./cluster.ts";
+import { type Cluster, keyOfResource, openAdmission } from "./cluster.ts";
 import { installCrdSupport } from "./crd/install.ts";
 import { answerHttp } from "./http.ts";
 import type { Control, Interference, WatchStream } from "./interference.ts";
 import { OpenApiDocuments } from "./openapi.ts";
 import { Registry } from "./registry.ts";
-import { createStore } from "./store.ts";
+import { createStore, type Journal } from "./store.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./types.ts";
-import { createAuthority } from "./x509.ts";
+import { createAuthority, type Identity } from "./x509.ts";
 
 export interface ApiServerOptions {
   /** Default: any free one. */
@@ -22,6 +22,17 @@ export interface ApiServerOptions {
   readonly clock?: () => Date;
   /** Events per resource that can be watched again; older revisions are answered with 410. For trying out clients. */
   readonly history?: number;
+  /** What the cluster goes on from and keeps its writes in. Default: nothing, and all is forgotten at the end. */
+  readonly kept?: KeptCluster;
+}
+
+export interface KeptCluster {
+  readonly journal: Journal;
+  /** Tokens are derived from it. */
+  readonly secret: Buffer;
+  /** The authority that clients trust; undefined in a new cluster. */
+  readonly authority: Identity | undefined;
+  keepAuthority(authority: Identity): void;
 }
 
 /** Answers that are under way when the server stops get this long. */
@@ -37,10 +48,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const now = options.clock ?? (() => new Date());
   const registry = new Registry();
   for (const resource of builtinResources()) registry.add(resource);
-  const cluster: Cluster = { store: createStore(options.history), registry, admission: openAdmission, now };
-  const tokens = new Tokens();
+  const cluster: Cluster = {
+    store: createStore(options.history, options.kept?.journal),
+    registry,
+    admission: openAdmission,
+    now,
+  };
+  if (options.kept !== undefined) rememberObjects(cluster);
+  const tokens = new Tokens(options.kept?.secret);
   const requests = new RequestCounts();
-  const authority = createAuthority("weir-sandbox", now());
+  const authority = createAuthority("weir-sandbox", now(), options.kept?.authority);
+  if (options.kept?.authority === undefined) options.kept?.keepAuthority(authority);
   const identity = authority.issueServer(["localhost"], ["127.0.0.1"]);
   const as = (user: UserInfo): Client => createClient(cluster, user, requests.add);
   const own = createClient(cluster, self, requests.add, "kube-apiserver");
@@ -114,8 +132,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return server;
 }
 
+function rememberObjects({ registry, store }: Cluster): void {
+  for (const resource of registry.all()) {
+    const { remember } = resource.strategy;
+    if (remember !== undefined) store.list(keyOfResource(resource), "").forEach(remember);
+  }
+}
+
 async function prepareNamespaces(client: Client): Promise<void> {
   for (const name of initialNamespaces) {
+    if (client.get("namespaces", "", name) !== undefined) continue;
     await client.create("namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name } });
     await client.create("serviceaccounts", {
       apiVersion: "v1",

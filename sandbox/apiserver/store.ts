@@ -14,6 +14,35 @@ export interface VersionedStore extends Store {
   whenRevision(revision: number, reached: () => void): () => void;
 }
 
+/** A write as it is kept: of a deletion, the object has its name only. */
+export interface KeptWrite {
+  readonly resource: ResourceKey;
+  readonly type: WatchType;
+  readonly object: KubeObject;
+  readonly revision: number;
+}
+
+export interface KeptObject {
+  readonly resource: ResourceKey;
+  readonly object: KubeObject;
+}
+
+/** Where a store keeps its writes, so that another one can go on from there. */
+export interface Journal {
+  /** Tells what was kept, once and in order: first objects as they were at a revision, then what was written since. */
+  restore(target: {
+    object(kept: KeptObject): void;
+    write(kept: KeptWrite): void;
+    revision(revision: number): void;
+  }): void;
+  /** From here on writes come, and the whole state can be had. */
+  begin(state: () => { revision: number; objects: Iterable<KeptObject> }): void;
+  /** Returns when the write is kept: only then does it happen. Throws ApiError when it cannot be. */
+  append(write: KeptWrite): void;
+  /** A revision was used up without a write. */
+  appendRevision(revision: number): void;
+}
+
 type Listener = (event: StoreEvent) => void;
 
 /** Objects of one resource, by namespace, and what happened to them. */
@@ -27,8 +56,11 @@ interface Bucket {
   readonly listeners: Map<string, Set<Listener>>;
 }
 
-/** An empty store. `history` is the number of events per resource that are kept for watches that start late. */
-export function createStore(history: number = defaultHistory): VersionedStore {
+/**
+ * A store: empty, or with what the journal has kept. `history` is the number of events per resource that are remembered for
+ * watches that start late.
+ */
+export function createStore(history: number = defaultHistory, journal?: Journal): VersionedStore {
   const buckets = new Map<ResourceKey, Bucket>();
   const waiting = new Set<{ revision: number; reached: () => void }>();
   let revision = 1;
@@ -49,13 +81,10 @@ export function createStore(history: number = defaultHistory): VersionedStore {
   const commit = (resource: ResourceKey, type: WatchType, object: KubeObject, old: KubeObject | undefined) => {
     const bucket = bucketOf(resource);
     const namespace = object.metadata.namespace ?? "";
+    journal?.append({ resource, type, object, revision });
     place(bucket, namespace, type, object);
     const event: StoreEvent = old === undefined ? { type, object, revision } : { type, object, old, revision };
-    bucket.history.push(event);
-    if (bucket.history.length > history * 1.25) {
-      const dropped = bucket.history.splice(0, bucket.history.length - history);
-      bucket.forgotten = dropped.at(-1)?.revision ?? bucket.forgotten;
-    }
+    remember(bucket, event, history);
     for (const listener of [...(bucket.listeners.get("") ?? [])]) listener(event);
     if (namespace !== "") for (const listener of [...(bucket.listeners.get(namespace) ?? [])]) listener(event);
     for (const waiter of [...waiting]) {
@@ -64,6 +93,32 @@ export function createStore(history: number = defaultHistory): VersionedStore {
       waiter.reached();
     }
   };
+
+  const restored = {
+    object({ resource, object }: KeptObject) {
+      place(bucketOf(resource), object.metadata.namespace ?? "", "ADDED", freeze(object));
+    },
+    write({ resource, type, object, revision: at }: KeptWrite) {
+      const { namespace = "", name = "" } = object.metadata;
+      const old = find(resource, namespace, name);
+      const full =
+        type === "DELETED" ? { ...object, ...old, metadata: { ...old?.metadata, resourceVersion: `${at}` } } : object;
+      const event = { type, object: freeze(full), revision: at };
+      const bucket = bucketOf(resource);
+      place(bucket, namespace, type, full);
+      remember(bucket, old === undefined ? event : { ...event, old }, history);
+      revision = at;
+    },
+    revision(at: number) {
+      revision = at;
+      // A journal begins with a snapshot, which knows nothing of what was before.
+      if (buckets.size === 0) compacted = at;
+    },
+  };
+  if (journal !== undefined) {
+    journal.restore(restored);
+    journal.begin(() => ({ revision, objects: [...present(buckets)] }));
+  }
 
   const stamped = (object: KubeObject): KubeObject => {
     revision += 1;
@@ -129,6 +184,7 @@ export function createStore(history: number = defaultHistory): VersionedStore {
     compact() {
       // A real server's compaction is a write by itself; so even the newest list known to a client is older than this.
       revision += 1;
+      journal?.appendRevision(revision);
       compacted = revision;
       for (const bucket of buckets.values()) {
         bucket.history = [];
@@ -147,6 +203,13 @@ export function createStore(history: number = defaultHistory): VersionedStore {
   };
 }
 
+function remember(bucket: Bucket, event: StoreEvent, history: number): void {
+  bucket.history.push(event);
+  if (bucket.history.length <= history * 1.25) return;
+  const dropped = bucket.history.splice(0, bucket.history.length - history);
+  bucket.forgotten = dropped.at(-1)?.revision ?? bucket.forgotten;
+}
+
 function place(bucket: Bucket, namespace: string, type: WatchType, object: KubeObject): void {
   const name = object.metadata.name ?? "";
   const inNamespace = bucket.byNamespace.get(namespace) ?? new Map<string, KubeObject>();
@@ -155,6 +218,12 @@ function place(bucket: Bucket, namespace: string, type: WatchType, object: KubeO
   else inNamespace.set(name, object);
   bucket.sorted.delete("");
   bucket.sorted.delete(namespace);
+}
+
+function* present(buckets: ReadonlyMap<ResourceKey, Bucket>): Iterable<KeptObject> {
+  for (const [resource, { byNamespace }] of buckets) {
+    for (const objects of byNamespace.values()) for (const object of objects.values()) yield { resource, object };
+  }
 }
 
 function sortedList(bucket: Bucket, namespace: string): KubeObject[] {

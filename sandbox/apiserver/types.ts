@@ -160,6 +160,8 @@ export interface Strategy {
   prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string | undefined): void;
   /** Instead of plain removal: the object as the DELETE leaves it, with finalizers and a mark; undefined when it may go. */
   prepareForDelete?(object: KubeObject, now: Date): KubeObject | undefined;
+  /** Takes note of an object that was stored by an earlier process: what it was given is not handed out again. */
+  remember?(object: KubeObject): void;
   /** A stored object as its kind sees it now: a custom resource may have a newer schema than when it was written. */
   settle?(object: KubeObject): KubeObject;
   /** Between two served versions; identity (but for apiVersion) when absent. */

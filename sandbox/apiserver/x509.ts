@@ -1,4 +1,12 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from "node:crypto";
 
 /** A key with its certificate, in PEM. */
 export interface Identity {
@@ -10,6 +18,8 @@ export interface Identity {
 export interface Authority {
   /** PEM of the CA certificate. */
   readonly certificate: string;
+  /** PEM of its key, for the one who wants to go on with the same authority later. */
+  readonly key: string;
   /** A certificate for a server that is reached by these names and IPv4 addresses. */
   issueServer(names: readonly string[], addresses: readonly string[]): Identity;
   /** A certificate for a client; Kubernetes reads the user from the common name and groups from organizations. */
@@ -35,8 +45,8 @@ const oids = {
  * Makes a P-256 authority. DER is written by hand: making an RSA key in JavaScript costs more
  * than the whole start of the sandbox may take, and node:crypto signs but does not build certificates.
  */
-export function createAuthority(commonName: string, now: Date): Authority {
-  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+export function createAuthority(commonName: string, now: Date, kept?: Identity): Authority {
+  const keys = kept === undefined ? generateKeyPairSync("ec", { namedCurve: "P-256" }) : keysOf(kept.key);
   const issuer = nameOf(commonName, []);
   const keyId = keyIdOf(keys.publicKey);
   const issue = (subject: Buffer, subjectKey: KeyObject, extensions: Buffer[]): string =>
@@ -50,12 +60,15 @@ export function createAuthority(commonName: string, now: Date): Authority {
       key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     };
   };
-  return {
-    certificate: issue(issuer, keys.publicKey, [
+  const own = (): string =>
+    issue(issuer, keys.publicKey, [
       extension(oids.basicConstraints, sequence(boolean(true)), true),
       extension(oids.keyUsage, bitString(Buffer.from([0x86]), 1), true),
       extension(oids.subjectKeyId, tagged(0x04, keyId)),
-    ]),
+    ]);
+  return {
+    certificate: kept?.certificate ?? own(),
+    key: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     issueServer(names, addresses) {
       const alternatives = [
         ...names.map((name) => tagged(0x82, Buffer.from(name))),
@@ -69,6 +82,11 @@ export function createAuthority(commonName: string, now: Date): Authority {
     issueClient: (user, groups) =>
       leaf(nameOf(user, groups), [extension(oids.extendedKeyUsage, sequence(oid(oids.clientAuth)))]),
   };
+}
+
+function keysOf(pem: string): { privateKey: KeyObject; publicKey: KeyObject } {
+  const privateKey = createPrivateKey(pem);
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
 interface CertificateParts {

@@ -12,7 +12,11 @@ const addresses = 65_000;
  * A settler for Services. Hands out addresses in turn rather than freely, and never takes one back: with 65 000 of them
  * no sandbox lives long enough to meet one twice, and the strategy needs to know nothing about other Services.
  */
-export function createServiceSettler(): (object: KubeObject, old: KubeObject | undefined) => void {
+export function createServiceSettler(): {
+  settle: (object: KubeObject, old: KubeObject | undefined) => void;
+  /** Takes note of a Service that was there before, so that what it has is not handed out again. */
+  remember: (object: KubeObject) => void;
+} {
   let address = 0;
   let port = 0;
   const nextAddress = (): string => {
@@ -20,7 +24,7 @@ export function createServiceSettler(): (object: KubeObject, old: KubeObject | u
     return `10.96.${number >> 8}.${number & 255}`;
   };
   const nextPort = (): number => firstNodePort + (port++ % nodePorts);
-  return (object, old) => {
+  const settle = (object: KubeObject, old: KubeObject | undefined): void => {
     const { spec } = object;
     if (spec.type === "ExternalName") {
       release(spec);
@@ -34,6 +38,14 @@ export function createServiceSettler(): (object: KubeObject, old: KubeObject | u
     if (spec.type === "ClusterIP") return;
     for (const servicePort of each(spec.ports)) servicePort.nodePort ??= nextPort();
   };
+  const remember = ({ spec }: KubeObject): void => {
+    const [, high, low] = /^10\.96\.(\d+)\.(\d+)$/.exec(spec.clusterIP ?? "") ?? [];
+    if (high !== undefined) address = Math.max(address, Number(high) * 256 + Number(low) - firstAddress + 1);
+    for (const { nodePort } of each(spec.ports)) {
+      if (typeof nodePort === "number") port = Math.max(port, nodePort - firstNodePort + 1);
+    }
+  };
+  return { settle, remember };
 }
 
 function release(spec: Json): void {

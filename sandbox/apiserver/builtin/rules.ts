@@ -93,7 +93,7 @@ const core: Readonly<Record<ResourceKey, () => Particulars>> = {
     name: isLabel,
     hasStatus: true,
     status: () => ({ loadBalancer: {} }),
-    settle: createServiceSettler(),
+    ...createServiceSettler(),
   }),
 };
 

@@ -22,6 +22,8 @@ export interface KindRules {
   readonly generation?: readonly string[];
   /** What only the server decides: addresses, counters. `old` is undefined on create. */
   readonly settle?: (object: KubeObject, old: KubeObject | undefined) => void;
+  /** Takes note of an object that was stored by an earlier process. */
+  readonly remember?: (object: KubeObject) => void;
   readonly convert?: (object: KubeObject, toVersion: string) => KubeObject;
 }
 
@@ -41,6 +43,7 @@ export function strategyOf(rules: KindRules): Strategy {
       else if (subresource === "finalize") keepAllButFinalizers(object, old);
       else prepareForUpdate(rules, object, old);
     },
+    ...(rules.remember === undefined ? {} : { remember: rules.remember }),
     ...(rules.convert === undefined ? {} : { convert: rules.convert }),
   };
 }
