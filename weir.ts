@@ -29,7 +29,8 @@ const version = String(JSON.parse(readFileSync(join(import.meta.dirname, "packag
 const [name = "", ...args] = process.argv.slice(2);
 const command = commands[name];
 if (command !== undefined) {
-  process.exitCode = await (await command()).main(args, version);
+  // What a command leaves running (watches, after a start that failed or a lease that was lost) must not keep the process alive.
+  process.exit(await (await command()).main(args, version));
 } else if (name === "--version" || name === "version") {
   process.stdout.write(`${version}\n`);
 } else {
