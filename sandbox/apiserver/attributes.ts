@@ -50,7 +50,12 @@ export function redecode(resource: Resource, version: string, object: KubeObject
 /** Who owns what this request writes, unless it says so itself: the program, without its version. */
 export function managerOf(call: Call, choices: Pick<WriteChoices, "fieldManager">): string {
   if (choices.fieldManager !== "") return choices.fieldManager;
-  const program = call.userAgent.split("/")[0] ?? "";
+  return programOf(call.userAgent);
+}
+
+/** The name in a User-Agent header, as a field manager. */
+export function programOf(userAgent: string): string {
+  const program = userAgent.split("/")[0] ?? "";
   return program.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "").slice(0, 128) || "unknown";
 }
 

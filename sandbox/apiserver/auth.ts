@@ -24,32 +24,26 @@ export class Tokens {
     return token;
   }
 
-  /** A further token for a service account, as TokenRequest hands out. */
-  issue(user: UserInfo): string {
-    const token = randomBytes(48).toString("base64url");
-    this.#byToken.set(token, { ...user, groups: withAuthenticated(user.groups) });
-    return token;
-  }
-
   userOf(token: string): UserInfo | undefined {
     return this.#byToken.get(token);
   }
 }
 
-function withAuthenticated(groups: readonly string[]): string[] {
+/** Whoever has a credential is in this group too. */
+export function withAuthenticated(groups: readonly string[]): string[] {
   return groups.includes("system:authenticated") ? [...groups] : [...groups, "system:authenticated"];
 }
 
-/** Who sent the request. Throws 401 when it carries no valid token or certificate. */
-export function authenticate(request: IncomingMessage, tokens: Tokens): UserInfo {
-  const user = fromToken(request, tokens) ?? fromCertificate(request);
-  if (user === undefined) throw new ApiError(401, "Unauthorized", "Unauthorized");
-  return impersonated(request, user);
-}
+/** Somebody without any credential. What they may do is for the authorizer to say. */
+const anonymous: UserInfo = { username: "system:anonymous", groups: ["system:unauthenticated"] };
 
-function fromToken(request: IncomingMessage, tokens: Tokens): UserInfo | undefined {
-  const match = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? "");
-  return match?.[1] === undefined ? undefined : tokens.userOf(match[1]);
+/** Who sent the request. Throws 401 when it carries a token that is not, or no longer, good. */
+export function authenticate(request: IncomingMessage, userOf: (token: string) => UserInfo | undefined): UserInfo {
+  const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (token === undefined) return fromCertificate(request) ?? anonymous;
+  const user = userOf(token) ?? fromCertificate(request);
+  if (user === undefined) throw new ApiError(401, "Unauthorized", "Unauthorized");
+  return user;
 }
 
 function fromCertificate(request: IncomingMessage): UserInfo | undefined {
@@ -61,19 +55,6 @@ function fromCertificate(request: IncomingMessage): UserInfo | undefined {
   const values = (key: string) => fields.filter(([name]) => name === key).map(([, value]) => value ?? "");
   const [username] = values("CN");
   return username === undefined ? undefined : { username, groups: withAuthenticated(values("O")) };
-}
-
-/** `Impersonate-User` and `Impersonate-Group`: only the impersonated user is visible afterwards. */
-function impersonated(request: IncomingMessage, user: UserInfo): UserInfo {
-  const username = request.headers["impersonate-user"];
-  if (typeof username !== "string" || username === "") return user;
-  if (!user.groups.includes("system:masters")) {
-    const message = `users "${username}" is forbidden: User "${user.username}" cannot impersonate resource "users" in API group "" at the cluster scope`;
-    throw new ApiError(403, "Forbidden", message, { name: username, kind: "users" });
-  }
-  const header = request.headers["impersonate-group"];
-  const groups = header === undefined ? groupsOf(username) : [header].flat();
-  return { username, groups: withAuthenticated(groups) };
 }
 
 /** Groups that go with a user name by itself: those of service accounts. */

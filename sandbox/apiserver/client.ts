@@ -1,3 +1,4 @@
+import { questionAbout } from "./authorization/requests.ts";
 import { type Call, type Cluster, inVersion, keyOfResource } from "./cluster.ts";
 import { createObject } from "./create.ts";
 import { patchObject, replaceObject } from "./modify.ts";
@@ -47,6 +48,7 @@ export function createClient(cluster: Cluster, user: UserInfo, count: Count, use
       name: target.name ?? "",
       subresource,
     };
+    cluster.authorizer.require(user, questionAbout(request));
     count(user.username, countedAs(request));
     return { request, user, userAgent: program, warn: options?.warn ?? (() => undefined) };
   };
@@ -107,7 +109,10 @@ export function createClient(cluster: Cluster, user: UserInfo, count: Count, use
       }
     },
     watch: (key, listener) => {
-      count(user.username, `watch ${key.split(".")[0]}`);
+      const [resource = "", ...group] = key.split(".");
+      const about = { group: group.join("."), resource, subresource: "", namespace: "", name: "" };
+      for (const verb of ["list", "watch"]) cluster.authorizer.require(user, { ...about, verb });
+      count(user.username, `watch ${resource}`);
       return watchKey(cluster, key, listener);
     },
   };

@@ -1,3 +1,4 @@
+import type { Authorizer } from "./authorization/authorizer.ts";
 import { convertEvent, isEvents } from "./events.ts";
 import type { Registry } from "./registry.ts";
 import type { ResourceRequest } from "./request.ts";
@@ -9,6 +10,7 @@ export interface Cluster {
   readonly store: VersionedStore;
   readonly registry: Registry;
   admission: Admission;
+  readonly authorizer: Authorizer;
   readonly now: () => Date;
 }
 

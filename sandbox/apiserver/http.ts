@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Answer } from "./answer.ts";
-import { authenticate, type Tokens } from "./auth.ts";
+import { programOf } from "./attributes.ts";
+import { authenticate } from "./auth.ts";
+import { actingUser } from "./authorization/impersonation.ts";
+import { questionOf } from "./authorization/requests.ts";
 import { parseObjectBody, readBody } from "./body.ts";
 import type { Call, Cluster } from "./cluster.ts";
 import {
@@ -19,15 +22,15 @@ import type { OpenApiDocuments } from "./openapi.ts";
 import { negotiate } from "./present.ts";
 import { findObject } from "./read.ts";
 import type { Registry } from "./registry.ts";
-import { countedAs, parseResourcePath, resolveRequest } from "./request.ts";
-import { answerReview, answerTokenRequest } from "./reviews.ts";
+import { countedAs, parseResourcePath, type ResourcePath, resolveRequest } from "./request.ts";
+import { type Asking, answerReview, answerTokenRequest, bearerOf, type Witnesses } from "./reviews.ts";
 import { badRequest, methodNotAllowed, unknownResource } from "./status.ts";
 import { ApiError, type LogLine, type UserInfo } from "./types.ts";
 
 /** What the HTTP side needs beyond the cluster. */
 export interface Frontend {
   readonly cluster: Cluster;
-  readonly tokens: Tokens;
+  readonly witnesses: Witnesses;
   readonly count: (user: string, what: string) => void;
   readonly log: (line: LogLine) => void;
   readonly podLog: PodLog;
@@ -92,14 +95,16 @@ const open = new Set(["/healthz", "/livez", "/readyz", "/version"]);
 async function route(frontend: Frontend, exchange: Exchange, pathname: string): Promise<void> {
   const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : pathname;
   const { request, answer } = exchange;
+  const parsed = parseResourcePath(path) ?? parseOldWatch(path, exchange.query);
+  const user = admit(frontend, exchange, path, parsed);
   if (open.has(path)) return answerOpen(path, answer);
-  const user = authenticate(request, frontend.tokens);
   if (path.startsWith(controlPath))
     return await answerControl(frontend, exchange, path.slice(controlPath.length), user);
-  const parsed = parseResourcePath(path) ?? parseOldWatch(path, exchange.query);
   if (parsed === undefined) return answerFixed(frontend, exchange, path, user);
   const review = reviewKinds.find((each) => each.group === parsed.group && each.plural === parsed.plural);
-  if (review !== undefined) return await answerReviewRequest(frontend, exchange, user, review);
+  if (review !== undefined) {
+    return await answerReviewRequest(frontend, exchange, askingOf(frontend, exchange, user, parsed.namespace), review);
+  }
   const watching = ["true", "1"].includes(exchange.query.get("watch") ?? "");
   const resolved = resolveRequest(frontend.cluster.registry, parsed, request.method ?? "GET", watching);
   if (resolved === undefined) return answer.nowhere();
@@ -117,8 +122,27 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
   await handleResource(frontend.cluster, call, exchange, frontend.podLog);
 }
 
+/**
+ * Who the request is by, if they may make it. Throws 401 and 403, before anybody looks whether there is such a resource:
+ * whoever may not ask does not learn that either.
+ */
+function admit(frontend: Frontend, exchange: Exchange, path: string, parsed: ResourcePath | undefined): UserInfo {
+  const { request, query } = exchange;
+  const { authorizer, tokens, accounts } = frontend.witnesses;
+  const user = authenticate(request, (token) => bearerOf(token, tokens, accounts));
+  const question = questionOf(parsed, path, request.method ?? "GET", query);
+  const acting = actingUser(request.headersDistinct, user, authorizer, question);
+  authorizer.require(acting, question);
+  return acting;
+}
+
+function askingOf(frontend: Frontend, { request }: Exchange, user: UserInfo, namespace: string): Asking {
+  const manager = programOf(headerOf(request, "user-agent") ?? "");
+  return { user, namespace, manager, now: frontend.cluster.now() };
+}
+
 /** `/api/v1/watch/…`: what `?watch=true` replaced long ago. */
-function parseOldWatch(path: string, query: URLSearchParams): ReturnType<typeof parseResourcePath> {
+function parseOldWatch(path: string, query: URLSearchParams): ResourcePath | undefined {
   const match = /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch(\/.+)$/.exec(path);
   const parsed = match === null ? undefined : parseResourcePath(`${match[1]}${match[2]}`);
   if (parsed === undefined) return undefined;
@@ -130,29 +154,29 @@ function parseOldWatch(path: string, query: URLSearchParams): ReturnType<typeof 
 async function answerReviewRequest(
   frontend: Frontend,
   exchange: Exchange,
-  user: UserInfo,
+  asking: Asking,
   review: (typeof reviewKinds)[number],
 ): Promise<void> {
   const { request, answer, query } = exchange;
   if (request.method !== "POST") throw methodNotAllowed();
-  frontend.count(user.username, `create ${review.plural}`);
+  frontend.count(asking.user.username, `create ${review.plural}`);
   const form = negotiate(request.headers.accept, query);
   const body = parseObjectBody(await readBody(request), request.headers["content-type"], {
     kind: review.kind,
     custom: false,
   });
-  answer.document(201, form, answerReview(review, body, user, frontend.tokens));
+  answer.document(201, form, answerReview(review, body, asking, frontend.witnesses));
 }
 
 async function answerToken(frontend: Frontend, call: Call, exchange: Exchange): Promise<void> {
   const { request, answer } = exchange;
-  findObject(frontend.cluster, call);
-  const { namespace, name } = call.request;
+  const account = findObject(frontend.cluster, call);
   const body = parseObjectBody(await readBody(request), request.headers["content-type"], {
     kind: "TokenRequest",
     custom: false,
   });
-  const document = answerTokenRequest(body, namespace, name, frontend.tokens, frontend.cluster.now());
+  const asking = askingOf(frontend, exchange, call.user, call.request.namespace);
+  const document = answerTokenRequest(body, account, asking, frontend.witnesses.accounts);
   answer.document(201, { media: "application/json" }, document);
 }
 

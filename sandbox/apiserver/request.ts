@@ -17,7 +17,7 @@ export interface ResourceRequest {
 }
 
 /** A path within the resource tree, not looked up yet. */
-interface ResourcePath {
+export interface ResourcePath {
   readonly group: string;
   readonly version: string;
   readonly namespace: string;

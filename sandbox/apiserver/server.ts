@@ -1,8 +1,13 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createAdmission } from "./admission/webhooks.ts";
-import { groupsOf, renderKubeconfig, Tokens } from "./auth.ts";
+import { groupsOf, renderKubeconfig, Tokens, withAuthenticated } from "./auth.ts";
+import { startAggregation } from "./authorization/aggregation.ts";
+import { Authorizer, type Observer } from "./authorization/authorizer.ts";
+import { createRoles } from "./authorization/bootstrap.ts";
+import { guardedAdmission } from "./authorization/escalation.ts";
 import { builtinResources } from "./builtin/resources.ts";
 import { createClient } from "./client.ts";
 import { type Cluster, keyOfResource, openAdmission } from "./cluster.ts";
@@ -11,8 +16,9 @@ import { answerHttp } from "./http.ts";
 import type { Control, Interference, WatchStream } from "./interference.ts";
 import { OpenApiDocuments } from "./openapi.ts";
 import { Registry } from "./registry.ts";
+import { ServiceAccountTokens } from "./serviceAccountTokens.ts";
 import { createStore, type Journal } from "./store.ts";
-import type { ApiServer, Client, LogLine, UserInfo } from "./types.ts";
+import type { ApiServer, Client, LogLine, Store, UserInfo } from "./types.ts";
 import { createAuthority, type Identity } from "./x509.ts";
 
 export interface ApiServerOptions {
@@ -22,6 +28,10 @@ export interface ApiServerOptions {
   readonly clock?: () => Date;
   /** Events per resource that can be watched again; older revisions are answered with 410. For trying out clients. */
   readonly history?: number;
+  /** Who issues the tokens of service accounts, and their audience unless another is asked for. */
+  readonly issuer?: string;
+  /** Told of every request that was allowed or refused. */
+  readonly decided?: Observer;
   /** What the cluster goes on from and keeps its writes in. Default: nothing, and all is forgotten at the end. */
   readonly kept?: KeptCluster;
 }
@@ -48,25 +58,23 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const now = options.clock ?? (() => new Date());
   const registry = new Registry();
   for (const resource of builtinResources()) registry.add(resource);
-  const cluster: Cluster = {
-    store: createStore(options.history, options.kept?.journal),
-    registry,
-    admission: openAdmission,
-    now,
-  };
+  const store = createStore(options.history, options.kept?.journal);
+  const authorizer = new Authorizer(store, options.decided);
+  const cluster: Cluster = { store, registry, admission: openAdmission, authorizer, now };
   if (options.kept !== undefined) rememberObjects(cluster);
   const tokens = new Tokens(options.kept?.secret);
   const requests = new RequestCounts();
   const authority = createAuthority("weir-sandbox", now(), options.kept?.authority);
   if (options.kept?.authority === undefined) options.kept?.keepAuthority(authority);
   const identity = authority.issueServer(["localhost"], ["127.0.0.1"]);
-  const as = (user: UserInfo): Client => createClient(cluster, user, requests.add);
+  const as = (user: UserInfo): Client =>
+    createClient(cluster, { ...user, groups: withAuthenticated(user.groups) }, requests.add);
   const own = createClient(cluster, self, requests.add, "kube-apiserver");
 
   const interference: Interference = { request: undefined, watch: undefined, webhook: undefined };
   const frontend = {
     cluster,
-    tokens,
+    witnesses: { authorizer, tokens, accounts: accountTokens(store, now, options) },
     count: requests.add,
     log: options.log,
     documents: new OpenApiDocuments(registry),
@@ -90,15 +98,21 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const admission = createAdmission({
     store: cluster.store,
     resolveService: (...service) => server.resolveService(...service),
+    authorize: (user, question) => authorizer.decide(user, question).allowed,
     isCut: (webhook) => interference.webhook?.(webhook) ?? false,
     log: (message) => options.log({ level: "warn", message }),
   });
-  cluster.admission = admission;
+  cluster.admission = guardedAdmission(admission, authorizer);
   const stopCrds = installCrdSupport(registry, own, {
     now,
     log: (text) => options.log({ level: "warn", message: text }),
   });
   await prepareNamespaces(own);
+  await createRoles(own);
+  const aggregation = startAggregation(own, (error) =>
+    options.log({ level: "warn", message: "aggregating roles failed", reason: String(error) }),
+  );
+  await aggregation.settled();
   const port = await listen(https, options.port ?? 0);
   const url = `https://127.0.0.1:${port}`;
 
@@ -120,6 +134,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clientCertificate: (user, groups = []) => authority.issueClient(user, groups),
     async stop() {
       stopCrds();
+      aggregation.stop();
+      authorizer.stop();
       admission.stop();
       const closed = once(https, "close");
       for (const stream of [...frontend.streams]) stream.end();
@@ -149,6 +165,13 @@ async function prepareNamespaces(client: Client): Promise<void> {
       metadata: { name: "default", namespace: name },
     });
   }
+}
+
+const defaultIssuer = "https://kubernetes.default.svc.cluster.local";
+
+function accountTokens(store: Store, now: () => Date, options: ApiServerOptions): ServiceAccountTokens {
+  const secret = options.kept?.secret ?? randomBytes(32);
+  return new ServiceAccountTokens({ store, now, issuer: options.issuer ?? defaultIssuer, secret });
 }
 
 async function listen(server: Server, port: number): Promise<number> {

@@ -8,7 +8,7 @@ import type { ApiServer, KubeObject, Status } from "../../sandbox/apiserver/type
 const silent = { log: () => undefined };
 const configMaps = "/api/v1/namespaces/default/configmaps";
 
-function tokenOf(server: ApiServer, user: string, groups?: string[]): string {
+function tokenOf(server: ApiServer, user: string, groups = ["system:masters"]): string {
   const config = JSON.parse(server.kubeconfig(user, groups)) as { users: { user: { token: string } }[] };
   return config.users[0]?.user.token ?? "";
 }
@@ -42,8 +42,8 @@ describe("the API server over HTTPS", () => {
   };
 
   it("lets nobody in without a token, but tells its version and health", async () => {
-    for (const authorization of ["", "Bearer nonsense", "Basic YTpi"]) {
-      assert.equal((await send(configMaps, { headers: { authorization } })).code, 401);
+    for (const [authorization, code] of Object.entries({ "": 403, "Bearer nonsense": 401, "Basic YTpi": 403 })) {
+      assert.equal((await send(configMaps, { headers: { authorization } })).code, code, authorization);
     }
     for (const path of ["/version", "/healthz", "/livez", "/readyz"]) {
       assert.equal((await send(path, { headers: { authorization: "" } })).code, 200);
@@ -66,13 +66,13 @@ describe("the API server over HTTPS", () => {
   it("counts requests by user, verb and resource, over the wire and in the process", async () => {
     await send(configMaps, { user: "counted" });
     await send(`${configMaps}/absent`, { user: "counted" });
-    server.as({ username: "counted", groups: [] }).list("pods");
+    server.as({ username: "counted", groups: ["system:masters"] }).list("pods");
     const counts = server.requests()["counted"];
     assert.deepEqual(counts, { "list configmaps": 1, "get configmaps": 1, "list pods": 1 });
   });
 
   it("shows one world over the wire and in the process", async () => {
-    const client = server.as({ username: "inside", groups: [] });
+    const client = server.as({ username: "inside", groups: ["system:masters"] });
     await client.create("configmaps", aConfigMap("shared", { a: "1" }));
     const { text } = await send(`${configMaps}/shared`);
     assert.deepEqual(JSON.parse(text), client.get("configmaps", "default", "shared"));
@@ -81,7 +81,7 @@ describe("the API server over HTTPS", () => {
   });
 
   it("streams events to a watcher and ends the stream at its timeout", async () => {
-    const client = server.as({ username: "inside", groups: [] });
+    const client = server.as({ username: "inside", groups: ["system:masters"] });
     const authorization = `Bearer ${tokenOf(server, "watcher")}`;
     const path = `${configMaps}?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dseen`;
     const answer = await request(`${server.url}${path}`, { dispatcher: agent, headers: { authorization } });
@@ -95,7 +95,7 @@ describe("the API server over HTTPS", () => {
   });
 
   it("repeats a patch without a version until it wins", async () => {
-    const client = server.as({ username: "inside", groups: [] });
+    const client = server.as({ username: "inside", groups: ["system:masters"] });
     await client.create("configmaps", aConfigMap("raced"));
     const writes = Array.from({ length: 20 }, (_, index) =>
       client.patch("configmaps", "default", "raced", "merge", { data: { [`k${index}`]: "v" } }),
@@ -156,7 +156,7 @@ describe("an API server that has forgotten", () => {
       const answer = await request(`${server.url}${configMaps}?${query}`, { dispatcher: agent, headers });
       return { code: answer.statusCode, document: JSON.parse(await answer.body.text()) };
     };
-    const client = server.as({ username: "inside", groups: [] });
+    const client = server.as({ username: "inside", groups: ["system:masters"] });
     for (let index = 0; index < 4; index += 1) await client.create("configmaps", aConfigMap(`a${index}`));
     const first = await get("limit=2");
     for (let index = 0; index < 20; index += 1) await client.create("configmaps", aConfigMap(`b${index}`));

@@ -8,6 +8,7 @@ import { replay } from "./replay.ts";
 
 /** Scenarios, with the steps that are answered differently on purpose, or that cannot be compared, and why. */
 const scenarios: Record<string, Record<number, string>> = {
+  "access-reviews-and-tokens": {},
   "apply-conflict": {},
   "apply-create-update": {},
   "apply-custom-resource": {},

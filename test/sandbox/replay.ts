@@ -17,7 +17,7 @@ export async function replay(
 ): Promise<Difference[]> {
   // The recorder was fast: what it did within one second must not fall into two, for owners are ordered by time.
   const now = new Date();
-  const server = await startApiServer({ log: () => undefined, clock: () => now });
+  const server = await startApiServer({ log: () => undefined, clock: () => now, issuer: "https://lab" });
   const player = new Player(server);
   try {
     await player.createNamespaces(recording.setup?.namespaces ?? []);
