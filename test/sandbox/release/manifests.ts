@@ -47,7 +47,12 @@ export function aRelease(namespace: string, analysis: Partial<Analysis> = {}, sp
         hosts: [`${namespace}.example.com`],
         gatewayRefs: [{ name: "gateway", namespace: "istio-ingress" }],
       },
-      analysis: { interval: "1s", threshold: 3, maxWeight: 50, stepWeight: 25, ...analysis },
+      analysis: {
+        interval: "1s",
+        threshold: 3,
+        ...(analysis.iterations === undefined ? { maxWeight: 50, stepWeight: 25 } : {}),
+        ...analysis,
+      },
       ...spec,
     },
   };
