@@ -28,7 +28,7 @@ export interface WeirProcess {
   readonly ready: Readonly<Record<string, unknown>>;
   /** Resolves when it ends for whatever reason. */
   readonly exited: Promise<number | null>;
-  /** Resident memory in MB; undefined where the system does not tell. */
+  /** Resident memory in MB (a million bytes); undefined where the system does not tell. */
   rssMb(): Promise<number | undefined>;
   stop(): Promise<void>;
 }
@@ -122,7 +122,7 @@ function parse(text: string): Record<string, unknown> | undefined {
 async function rssMb(pid: number): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
-  return kilobytes === undefined ? undefined : Math.round(Number(kilobytes) / 1024);
+  return kilobytes === undefined ? undefined : Math.round((Number(kilobytes) * 1024) / 1e6);
 }
 
 /** A loopback port that is free now. */
