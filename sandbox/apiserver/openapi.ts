@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { groupVersions } from "./discovery.ts";
 import { swaggerProtobuf } from "./openapiProtobuf.ts";
+import { SchemaCollection } from "./openapiSchema.ts";
 import type { Registry } from "./registry.ts";
-import { apiVersionOf, type Resource, type TypeSchema } from "./types.ts";
+import type { Resource } from "./types.ts";
 
 type Json = Record<string, unknown>;
 
@@ -14,11 +15,13 @@ type Json = Record<string, unknown>;
 export class OpenApiDocuments {
   readonly #registry: Registry;
   #texts = new Map<string, string>();
+  #protobuf: Buffer | undefined;
 
   constructor(registry: Registry) {
     this.#registry = registry;
     registry.onChange(() => {
       this.#texts = new Map();
+      this.#protobuf = undefined;
     });
   }
 
@@ -54,24 +57,22 @@ export class OpenApiDocuments {
 
   /** `/openapi/v2` in protobuf. */
   swaggerProtobuf(): Buffer {
-    const kinds = this.#registry.all().flatMap((resource) =>
-      resource.versions.map((version) => {
-        const schema = resource.custom ? schemaOf(resource, version) : undefined;
-        return { resource, version, name: nameOf(resource, version), schema };
-      }),
-    );
-    return swaggerProtobuf(kinds);
+    this.#protobuf ??= swaggerProtobuf(this.#registry.all(), this.#definitions());
+    return this.#protobuf;
   }
 
   /** `/openapi/v2` as JSON: definitions of all kinds, no paths. */
   swagger(): Json {
-    const definitions: Json = {};
+    const info = { title: "Kubernetes", version: "v1.36.2" };
+    return { swagger: "2.0", info, paths: {}, definitions: this.#definitions() };
+  }
+
+  #definitions(): Record<string, Json> {
+    const schemas = new SchemaCollection("v2");
     for (const resource of this.#registry.all()) {
-      for (const version of resource.versions) {
-        definitions[nameOf(resource, version)] = schemaOf(resource, version);
-      }
+      for (const version of resource.versions) schemas.addKind(resource, version);
     }
-    return { swagger: "2.0", info: { title: "Kubernetes", version: "v1.36.2" }, paths: {}, definitions };
+    return schemas.definitions;
   }
 }
 
@@ -81,7 +82,7 @@ function rootOf(group: string, version: string): string {
 
 function documentOf(group: string, version: string, resources: readonly Resource[]): Json {
   const paths: Json = {};
-  const schemas: Json = {};
+  const schemas = new SchemaCollection("v3");
   for (const resource of resources) {
     const root = `/${rootOf(group, version)}`;
     const scoped = resource.namespaced ? `${root}/namespaces/{namespace}` : root;
@@ -92,12 +93,13 @@ function documentOf(group: string, version: string, resources: readonly Resource
     paths[`${scoped}/${resource.plural}/{name}`] = {
       get: operation(kind, "get"),
       put: operation(kind, "put"),
-      patch: operation(kind, "patch"),
+      patch: { ...operation(kind, "patch"), requestBody: patchBody(resource) },
       delete: operation(kind, "delete"),
     };
-    schemas[nameOf(resource, version)] = schemaOf(resource, version);
+    schemas.addKind(resource, version);
   }
-  return { openapi: "3.0.0", info: { title: "Kubernetes", version: "v1.36.2" }, paths, components: { schemas } };
+  const info = { title: "Kubernetes", version: "v1.36.2" };
+  return { openapi: "3.0.0", info, paths, components: { schemas: schemas.definitions } };
 }
 
 const writeParameters = ["dryRun", "fieldManager", "fieldValidation"].map((name) => ({
@@ -116,43 +118,9 @@ function operation(kind: Json, action: string): Json {
   };
 }
 
-/** `com.example.v1.Kind`: the reversed group, as generated clients name definitions. */
-function nameOf(resource: Resource, version: string): string {
-  const group = resource.custom
-    ? resource.group
-    : resource.group === ""
-      ? "core"
-      : (resource.group.split(".")[0] ?? "");
-  const prefix = resource.custom ? group.split(".").reverse().join(".") : `io.k8s.api.${group}`;
-  return `${prefix}.${version}.${resource.kind}`;
-}
-
-function schemaOf(resource: Resource, version: string): Json {
-  const stated = resource.openapi?.(version);
-  const derived = stated ?? derivedSchema(resource.strategy.schema(version));
-  const properties = (derived["properties"] ?? {}) as Json;
-  const text = "Standard object's metadata.";
-  return {
-    ...derived,
-    type: "object",
-    properties: {
-      apiVersion: { type: "string", description: `Version of the schema: ${apiVersionOf(resource.group, version)}.` },
-      kind: { type: "string", description: `Kind of the object: ${resource.kind}.` },
-      ...properties,
-      metadata: { type: "object", description: text },
-    },
-    "x-kubernetes-group-version-kind": [{ group: resource.group, version, kind: resource.kind }],
-  };
-}
-
-/** What is known about a built-in kind without its prose. */
-function derivedSchema(schema: TypeSchema | undefined): Json {
-  if (schema === undefined) return { type: "object" };
-  const { type, fields, values, items } = schema;
-  if (type === "any") return {};
-  if (type === "array") return { type, items: derivedSchema(items) };
-  if (type !== "object") return { type };
-  if (fields === undefined) return { type, additionalProperties: derivedSchema(values) };
-  const properties = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, derivedSchema(field)]));
-  return { type, properties };
+/** Clients look here for whether a kind knows strategic merge patches; kinds of CRDs do not. */
+function patchBody({ custom }: Resource): Json {
+  const types = ["apply-patch+yaml", "json-patch+json", "merge-patch+json"];
+  if (!custom) types.push("strategic-merge-patch+json");
+  return { content: Object.fromEntries(types.map((type) => [`application/${type}`, { schema: { type: "object" } }])) };
 }

@@ -1,7 +1,6 @@
 /**
  * `/openapi/v2` in protobuf (`openapi.v2.Document` of gnostic), the only form that kubectl before 1.27 reads. It says
- * that every kind knows dry runs (`kubectl diff`) and describes the kinds of CRDs (`kubectl explain`). Built-in kinds
- * are left out of the definitions: old clients would compute list patches from them instead of from what they know.
+ * that every kind knows dry runs (`kubectl diff`) and describes all kinds (`kubectl explain`, validation of manifests).
  */
 import { dump } from "js-yaml";
 import type { Resource } from "./types.ts";
@@ -15,6 +14,7 @@ const numbers = {
   pathItem: { patch: 8 },
   operation: { parameters: 8, responses: 9, extension: 13 },
   schema: {
+    ref: 1,
     format: 2,
     description: 4,
     required: 19,
@@ -26,33 +26,31 @@ const numbers = {
   },
 } as const;
 
-/** One kind in one version, with its schema for kinds of CRDs. */
-export interface DescribedKind {
+interface ServedKind {
   readonly resource: Resource;
   readonly version: string;
-  readonly name: string;
-  readonly schema: Json | undefined;
 }
 
-export function swaggerProtobuf(kinds: readonly DescribedKind[]): Buffer {
+/** The document about these resources, with `definitions` in the form of OpenAPI 2. */
+export function swaggerProtobuf(resources: readonly Resource[], definitions: Readonly<Record<string, Json>>): Buffer {
   const { document, info } = numbers;
+  const kinds = resources.flatMap((resource) => resource.versions.map((version) => ({ resource, version })));
   const paths = kinds.map((kind) => bytes(2, Buffer.concat([text(1, pathOf(kind)), bytes(2, pathItem(kind))])));
-  const described = kinds.filter((kind) => kind.schema !== undefined);
-  const definitions = described.map((kind) => bytes(1, named(kind.name, schemaBytes(withKind(kind)))));
+  const described = Object.entries(definitions).map(([name, schema]) => bytes(1, named(name, schemaBytes(schema))));
   return Buffer.concat([
     text(document.swagger, "2.0"),
     bytes(document.info, Buffer.concat([text(info.title, "Kubernetes"), text(info.version, "v1.36.2")])),
     bytes(document.paths, Buffer.concat(paths)),
-    bytes(document.definitions, Buffer.concat(definitions)),
+    bytes(document.definitions, Buffer.concat(described)),
   ]);
 }
 
-function pathOf({ resource, version }: DescribedKind): string {
+function pathOf({ resource, version }: ServedKind): string {
   const root = resource.group === "" ? `/api/${version}` : `/apis/${resource.group}/${version}`;
   return `${root}${resource.namespaced ? "/namespaces/{namespace}" : ""}/${resource.plural}/{name}`;
 }
 
-function pathItem(kind: DescribedKind): Buffer {
+function pathItem(kind: ServedKind): Buffer {
   const { operation, pathItem: item } = numbers;
   // ParametersItem, Parameter, NonBodyParameter and QueryParameterSubSchema are wrapped into each other.
   const dryRun = bytes(1, bytes(2, bytes(3, Buffer.concat([text(2, "query"), text(4, "dryRun"), text(6, "string")]))));
@@ -64,12 +62,8 @@ function pathItem(kind: DescribedKind): Buffer {
   return bytes(item.patch, patch);
 }
 
-function kindOf({ resource, version }: DescribedKind): Json {
+function kindOf({ resource, version }: ServedKind): Json {
   return { group: resource.group, version, kind: resource.kind };
-}
-
-function withKind(kind: DescribedKind): Json {
-  return { ...kind.schema, "x-kubernetes-group-version-kind": [kindOf(kind)] };
 }
 
 /** A JSON schema; keywords that explain does not show are left out. */
@@ -77,6 +71,7 @@ function schemaBytes(schema: Json): Buffer {
   const fields = numbers.schema;
   const { type, format, description, required, properties, items, additionalProperties } = schema;
   const parts: Buffer[] = [];
+  if (typeof schema["$ref"] === "string") parts.push(text(fields.ref, schema["$ref"]));
   if (typeof format === "string") parts.push(text(fields.format, format));
   if (typeof description === "string") parts.push(text(fields.description, description));
   if (Array.isArray(required)) for (const each of required) parts.push(text(fields.required, String(each)));
