@@ -8,9 +8,17 @@ import { keepSystemFields } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
-import { applyStrategicPatch, go } from "./patch/strategic.ts";
+import { applyStrategicPatch, go, spentPatch } from "./patch/strategic.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
-import { ApiError, apiVersionOf, clone, type KubeObject, type PatchType, type Resource } from "./types.ts";
+import {
+  ApiError,
+  apiVersionOf,
+  clone,
+  type KubeObject,
+  type PatchType,
+  type Resource,
+  type TypeSchema,
+} from "./types.ts";
 import { updateObject } from "./update.ts";
 
 /** Kinds that a PUT creates when they are not there (leader election and event recorders rely on it). */
@@ -111,8 +119,8 @@ function decodePatched(
   patch: unknown,
 ): KubeObject {
   const patched = patchedCopy(call, live, type, patch);
-  const text = () => (type === "strategic" ? go(patch) : JSON.stringify(patched));
-  const shown = text();
+  // Decoding changes the copy.
+  const text = type === "strategic" ? "" : JSON.stringify(patched);
   try {
     return decodeObject(call, patched, choices.fieldValidation, live);
   } catch (error) {
@@ -120,23 +128,25 @@ function decodePatched(
     const told = error.message.replace(/^.*cannot be handled as an? \S+: /, "");
     // A strategic patch is decoded field by field, by a decoder that knows less about where it is.
     const why = type === "strategic" ? told.replace(/^json: cannot .* of type (\S+)$/, "unrecognized type: $1") : told;
+    const shown = type === "strategic" ? go(spentPatch(live, patch, strategicSchema(call))) : text;
     const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
     throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
   }
 }
 
 function patchedCopy(call: Call, live: KubeObject, type: Exclude<PatchType, "apply">, patch: unknown): KubeObject {
-  const { resource, version } = call.request;
   switch (type) {
     case "json":
       return applyJsonPatch(clone(live), patch);
     case "merge":
       return clone(applyMergePatch(clone(live), patch));
-    case "strategic": {
-      const schema = resource.strategy.schema(version) ?? { type: "object", preserveUnknown: true };
-      return clone(applyStrategicPatch(clone(live), patch, schema));
-    }
+    case "strategic":
+      return clone(applyStrategicPatch(clone(live), patch, strategicSchema(call)));
   }
+}
+
+function strategicSchema({ request: { resource, version } }: Call): TypeSchema {
+  return resource.strategy.schema(version) ?? { type: "object", preserveUnknown: true };
 }
 
 function checkApplied(call: Call, patch: unknown): asserts patch is Record<string, unknown> {

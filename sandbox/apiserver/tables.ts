@@ -1,5 +1,14 @@
+import { ageColumn, column, nameColumn } from "./builtin/columns/cells.ts";
 import type { Form } from "./present.ts";
 import type { Column, KubeObject, Resource } from "./types.ts";
+
+/** Whatever is scaled, its Scale has these. */
+const scaleColumns = [
+  nameColumn,
+  column("Desired", (scale) => scale["spec"]?.replicas ?? 0, "integer"),
+  column("Available", (scale) => scale["status"]?.replicas ?? 0, "integer"),
+  ageColumn,
+];
 
 /** A meta.k8s.io/v1 Table of objects, the way `kubectl get` wants it. */
 export function tableOf(
@@ -10,7 +19,7 @@ export function tableOf(
   form: Pick<Form, "includeObject">,
   now: Date,
 ): Record<string, unknown> {
-  const columns = resource.columns(version);
+  const columns = objects[0]?.kind === "Scale" ? scaleColumns : resource.columns(version);
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",

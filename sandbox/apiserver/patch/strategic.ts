@@ -27,6 +27,16 @@ export function applyStrategicPatch<T extends object>(document: T, patch: unknow
   return mergeObject(clone(document) as Fields, clone(patch), schema) as T;
 }
 
+/**
+ * What is left of a patch once it has been applied: the API server quotes that in its errors, without the lists that
+ * came with an order.
+ */
+export function spentPatch(document: object, patch: unknown, schema: TypeSchema): unknown {
+  const spent = clone(patch);
+  if (isObject(spent)) mergeObject(clone(document) as Fields, spent, schema);
+  return spent;
+}
+
 function senseless(message: string): ApiError {
   return new ApiError(500, "", message);
 }
