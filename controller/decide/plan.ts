@@ -1,4 +1,4 @@
-import type { Canary, CanaryHook, CanaryStatus, Phase } from "../../api/index.ts";
+import type { Canary, CanaryHook, Phase } from "../../api/index.ts";
 import { analysisOf, hookType, iterations, maxWeight, stepWeights, strategyOf } from "../../api/index.ts";
 import type { Observation, Traffic } from "./types.ts";
 
@@ -79,9 +79,11 @@ function plannedDuringRelease(canary: Canary, provider: string, phase: Phase): T
   const strategy = effectiveStrategy(canary, provider);
   if (strategy === "canary" || phase === "Promoting") return split(weightOf(canary));
   const done = iterationsOf(canary);
+  if (provider === "kubernetes") return allToPrimary;
+  // A release after a failed promotion: everybody is on the canary and has nowhere else to go.
+  if (weightOf(canary) === 100) return allToCanary;
   if (done === 0) return allToPrimary;
   if (strategy === "ab-testing") return allToCanary;
-  if (provider === "kubernetes") return allToPrimary;
   if (done > effectiveIterations(canary, provider)) return allToCanary;
   return { ...allToPrimary, mirror: analysisOf(canary).mirror === true };
 }
@@ -110,9 +112,6 @@ export function observedTraffic(seen: Observation): Traffic | undefined {
 export function hooksOf(canary: Canary, type: ReturnType<typeof hookType>): readonly CanaryHook[] {
   return (analysisOf(canary).webhooks ?? []).filter((hook) => hookType(hook) === type);
 }
-
-/** Counters of a release that begins. */
-export const freshCounters = { canaryWeight: 0, iterations: 0, failedChecks: 0 } as const satisfies CanaryStatus;
 
 function clampPercent(value: number): number {
   return Math.min(100, Math.max(0, Math.trunc(Number.isFinite(value) ? value : 0)));

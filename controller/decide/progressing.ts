@@ -1,7 +1,8 @@
 import { assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
+import { superseded } from "./beginning.ts";
 import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { freshCounters, hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
+import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
 import { rest } from "./rest.ts";
 import { rollback } from "./rollback.ts";
 import {
@@ -38,39 +39,15 @@ export function progressing(seen: Observation): Decision {
   if (target.available === 0 && hasStarted(canary)) return lostPods(seen, target);
   const repair = converge(seen);
   if (repair !== undefined) return repair;
-  if (plannedTraffic(canary, seen.provider).primary > 0 && !primary.readiness.ready) return notReady(seen, primary);
+  if (plannedTraffic(canary, seen.provider).primary > 0 && awaited(primary)) return notReady(seen, primary);
   if (!target.readiness.ready) return notReady(seen, target);
   if (skipsAnalysis(canary)) return perform(...promote(seen));
   return hasStarted(canary) ? analyse(seen) : startAnalysis(seen);
 }
 
-/** The target moved on. Back to the promoted revision ends the release; anything else begins it again from zero. */
-function superseded(seen: Observation, target: Workload): Decision {
-  const { target: name, namespace } = namesOf(seen.canary);
-  if (target.revision === seen.canary.status?.lastPromotedSpec) {
-    return perform(
-      ...writeStatus(seen, {
-        phase: "Succeeded",
-        ...freshCounters,
-        lastAppliedSpec: target.revision,
-        message: "Reverted to the promoted revision, nothing to promote.",
-      }),
-      tell(`Revision reverted! Scaling down ${name}.${namespace}`),
-    );
-  }
-  return perform(
-    ...writeStatus(seen, {
-      phase: "Progressing",
-      ...freshCounters,
-      lastAppliedSpec: target.revision,
-      release: {
-        revision: target.revision,
-        ...(target.changedBy === undefined ? {} : { user: target.changedBy }),
-        ...(target.changedAt === undefined ? {} : { time: target.changedAt }),
-      },
-    }),
-    tell(eventText.restartingAnalysis(name, namespace)),
-  );
+/** A primary that is on its way is waited for. One that gave up comes back by a promotion only: waiting for it would keep the fix away. */
+function awaited(primary: Workload): boolean {
+  return !primary.readiness.ready && !gaveUp(primary.readiness);
 }
 
 /** A canary that carries traffic and has no pod left: its share goes back to the primary at once, and that is a failed check. */

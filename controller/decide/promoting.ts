@@ -1,7 +1,8 @@
 import { eventText, stepWeightPromotion } from "../../api/index.ts";
+import { superseded } from "./beginning.ts";
 import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { freshCounters, hooksOf, weightOf } from "./plan.ts";
+import { hooksOf, weightOf } from "./plan.ts";
 import { rest } from "./rest.ts";
 import { perform, tell, untilDue, wait, warn } from "./round.ts";
 import { writeStatus } from "./status.ts";
@@ -13,27 +14,15 @@ export function promoting(seen: Observation): Decision {
   if (target === undefined) return targetMissing(seen);
   if (primary === undefined) return rest(seen);
   const revision = canary.status?.lastAppliedSpec ?? "";
-  if (primary.revision !== revision) return copy(seen, target, revision);
+  if (primary.revision !== revision) {
+    // Only the revision that was analysed is copied.
+    return target.revision === revision ? perform({ kind: "promote", revision }) : superseded(seen, target);
+  }
   if (gaveUp(primary.readiness)) return failedPromotion(seen, primary);
   const repair = converge(seen);
   if (repair !== undefined) return repair;
   if (!primary.readiness.ready) return notReady(seen, primary);
   return routeBack(seen);
-}
-
-/** Only the revision that was analysed is copied. If the target has moved on before that, the analysis starts again with what it holds. */
-function copy(seen: Observation, target: Workload, revision: string): Decision {
-  if (target.revision === revision) return perform({ kind: "promote", revision });
-  const { target: name, namespace } = namesOf(seen.canary);
-  return perform(
-    ...writeStatus(seen, {
-      phase: "Progressing",
-      ...freshCounters,
-      lastAppliedSpec: target.revision,
-      release: { revision: target.revision },
-    }),
-    tell(eventText.restartingAnalysis(name, namespace)),
-  );
 }
 
 function routeBack(seen: Observation): Decision {

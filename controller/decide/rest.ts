@@ -1,7 +1,8 @@
 import { analysisOf, eventText } from "../../api/index.ts";
+import { beginning, isPromoted } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { effectiveIterations, freshCounters, weightOf } from "./plan.ts";
+import { effectiveIterations } from "./plan.ts";
 import { gate, perform, pollGate, tell, wait, warn } from "./round.ts";
 import { stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
@@ -34,14 +35,14 @@ function primaryLost(seen: Observation, target: Workload): Decision {
 
 /** Starts a release when the target holds a revision that was not seen before. Undefined when there is nothing new. */
 function newRelease(seen: Observation, target: Workload): Decision | undefined {
-  const { lastAppliedSpec, lastPromotedSpec } = seen.canary.status ?? {};
+  const { lastAppliedSpec } = seen.canary.status ?? {};
   const { revision } = target;
   if (revision === lastAppliedSpec) return undefined;
   // Canaries that another system looked after carry a revision we cannot recompute: take over what runs.
   if (lastAppliedSpec !== undefined && !isOurs(lastAppliedSpec))
     return perform(...writeStatus(seen, { lastAppliedSpec: revision, lastPromotedSpec: revision }));
   // Back to what the primary runs: nothing to release, but the revision that was left may come again.
-  if (revision === lastPromotedSpec) return perform(...writeStatus(seen, { lastAppliedSpec: revision }));
+  if (isPromoted(seen, revision)) return perform(...writeStatus(seen, { lastAppliedSpec: revision }));
   return throughGate(seen, target);
 }
 
@@ -61,27 +62,8 @@ export function throughGate(seen: Observation, target: Workload): Decision {
       );
     }
     case "open":
-      return perform(...start(seen, target), ...answer.events, ...announcements(seen));
+      return perform(...writeStatus(seen, beginning(seen, target)), ...answer.events, ...announcements(seen));
   }
-}
-
-/**
- * The status a release begins with. After a failed promotion everybody is on the canary, the only healthy copy: the fix is then
- * analysed where the traffic is.
- */
-function start(seen: Observation, target: Workload): Action[] {
-  const stranded = seen.canary.status?.phase === "Failed" && weightOf(seen.canary) === 100;
-  return writeStatus(seen, {
-    phase: "Progressing",
-    ...freshCounters,
-    ...(stranded ? { canaryWeight: 100 } : {}),
-    lastAppliedSpec: target.revision,
-    release: {
-      revision: target.revision,
-      ...(target.changedBy === undefined ? {} : { user: target.changedBy }),
-      ...(target.changedAt === undefined ? {} : { time: target.changedAt }),
-    },
-  });
 }
 
 function announcements(seen: Observation): Action[] {
