@@ -1,8 +1,8 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { messageOf } from "../api/index.ts";
+import type { Logger } from "../controller/kube/log.ts";
 import type { AdmissionRequest, Index, Mutator, Outcome } from "../mutators/types.ts";
 import { HttpError, readJson } from "./body.ts";
-import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { prove } from "./proof.ts";
 import { readReview, writeReview } from "./review.ts";
@@ -11,7 +11,7 @@ export interface AppOptions {
   readonly routes: ReadonlyMap<string, Mutator>;
   /** Undefined until the caches are complete: nothing can be answered from half a view. */
   index(): Index | undefined;
-  readonly log: Log;
+  readonly log: Logger;
   readonly metrics: Metrics;
   /** Reviews that may be answered at the same time; more are sent away. */
   readonly mostInFlight: number;

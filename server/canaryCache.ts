@@ -9,14 +9,14 @@ import {
 } from "../api/index.ts";
 import type { Incident, ListWatchOptions } from "../controller/kube/listWatch.ts";
 import { startListWatch } from "../controller/kube/listWatch.ts";
+import type { Logger } from "../controller/kube/log.ts";
 import type { Store } from "../controller/kube/store.ts";
 import type { Index } from "../mutators/types.ts";
-import type { Log } from "./log.ts";
 
 export interface CacheOptions extends Pick<ListWatchOptions, "transport"> {
   readonly provider: string;
   readonly controllerUsers: readonly string[];
-  readonly log: Log;
+  readonly log: Logger;
 }
 
 /** What admission knows of the cluster, kept by watching our three kinds. */
@@ -56,7 +56,7 @@ export function startCanaryCache(options: CacheOptions): CanaryCache {
   };
 }
 
-function logIncident(log: Log, { plural }: Resource, incident: Incident): void {
+function logIncident(log: Logger, { plural }: Resource, incident: Incident): void {
   switch (incident.kind) {
     case "failed":
       log.warn("watch failed", { resource: plural, code: incident.error.code, error: incident.error.message });

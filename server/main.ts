@@ -2,9 +2,9 @@ import process from "node:process";
 import { messageOf } from "../api/index.ts";
 import { createApi } from "../controller/kube/api.ts";
 import { loadKubeConfig } from "../controller/kube/config.ts";
+import { createLineWriter, createLogger, type Logger } from "../controller/kube/log.ts";
 import { createTransport } from "../controller/kube/transport.ts";
 import { startCanaryCache } from "./canaryCache.ts";
-import { createLog, type Log } from "./log.ts";
 import { help, type Options, readOptions } from "./options.ts";
 import { runWebhook, type StopSignals } from "./webhook.ts";
 
@@ -16,7 +16,11 @@ export async function main(args: readonly string[], version = "0.0.0"): Promise<
       process.stdout.write(help);
       return 0;
     }
-    await serve(options, createLog(options.logLevel, process.stdout), version);
+    await serve(
+      options,
+      createLogger({ level: options.logLevel, write: createLineWriter(process.stdout).write }),
+      version,
+    );
     return 0;
   } catch (error) {
     process.stderr.write(`weir server: ${messageOf(error)}\n`);
@@ -24,7 +28,7 @@ export async function main(args: readonly string[], version = "0.0.0"): Promise<
   }
 }
 
-async function serve(options: Options, log: Log, version: string): Promise<void> {
+async function serve(options: Options, log: Logger, version: string): Promise<void> {
   const signals = stopSignals();
   const path = options.kubeconfig === undefined ? {} : { path: options.kubeconfig };
   const cluster = await loadKubeConfig({ ...path, env: process.env });

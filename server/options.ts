@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { messageOf, WeirError } from "../api/index.ts";
-import { isLogLevel, type LogLevel } from "./log.ts";
+import { isLogLevel, type LogLevel } from "../controller/kube/log.ts";
 
 /** The flags of `weir server`, checked. */
 export interface Options {

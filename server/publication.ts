@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../api/index.ts";
 import { type PublishApi, publishBundle, publishUrl } from "../certs/publish.ts";
-import type { Log } from "./log.ts";
+import type { Logger } from "../controller/kube/log.ts";
 import type { Options } from "./options.ts";
 
 const firstWaitMs = 500;
@@ -12,7 +12,7 @@ export async function publish(
   api: PublishApi,
   bundle: string,
   options: Options,
-  log: Log,
+  log: Logger,
   signal: AbortSignal,
 ): Promise<boolean> {
   for (let waitMs = firstWaitMs; !signal.aborted; waitMs = Math.min(longestWaitMs, waitMs * 2)) {

@@ -3,11 +3,11 @@ import { messageOf } from "../api/index.ts";
 import { type AuthorityStore, inMemory, inSecret, type SecretApi } from "../certs/authorityStore.ts";
 import type { PublishApi } from "../certs/publish.ts";
 import { keepRenewed, obtainServing, type Serving } from "../certs/serving.ts";
+import type { Logger } from "../controller/kube/log.ts";
 import { createApp } from "./app.ts";
 import type { CanaryCache } from "./canaryCache.ts";
 import { closeNow, drain } from "./drain.ts";
 import { createWebhookServer, listen } from "./listen.ts";
-import type { Log } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Options } from "./options.ts";
 import { publish } from "./publication.ts";
@@ -23,7 +23,7 @@ export interface StopSignals {
 
 export interface WebhookParts {
   readonly options: Options;
-  readonly log: Log;
+  readonly log: Logger;
   readonly signals: StopSignals;
   readonly cache: CanaryCache;
   readonly api: PublishApi & SecretApi;

@@ -1,4 +1,9 @@
 export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export function isLogLevel(text: string): text is LogLevel {
+  return Object.hasOwn(RANK, text);
+}
+
 export type LogValues = Readonly<Record<string, unknown>>;
 
 /** One JSON object per line: a constant message, and what varies as keys. Never throws, never blocks on the caller. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { load, loadAll } from "js-yaml";
-import type { RawObject, Resource } from "../../api/index.ts";
+import { configurationName, type RawObject, type Resource } from "../../api/index.ts";
 import { type Api, createApi } from "../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../controller/kube/config.ts";
 import { createTransport, type Transport } from "../../controller/kube/transport.ts";
@@ -40,6 +40,16 @@ export const resources = {
     plural: "validatingwebhookconfigurations",
     kind: "ValidatingWebhookConfiguration",
   },
+  serviceAccounts: { group: "", version: "v1", plural: "serviceaccounts", kind: "ServiceAccount" },
+  clusterRoles: { group: "rbac.authorization.k8s.io", version: "v1", plural: "clusterroles", kind: "ClusterRole" },
+  clusterRoleBindings: {
+    group: "rbac.authorization.k8s.io",
+    version: "v1",
+    plural: "clusterrolebindings",
+    kind: "ClusterRoleBinding",
+  },
+  roles: { group: "rbac.authorization.k8s.io", version: "v1", plural: "roles", kind: "Role" },
+  roleBindings: { group: "rbac.authorization.k8s.io", version: "v1", plural: "rolebindings", kind: "RoleBinding" },
   gateways: { group: "gateway.networking.k8s.io", version: "v1", plural: "gateways", kind: "Gateway" },
   routes: { group: "gateway.networking.k8s.io", version: "v1", plural: "httproutes", kind: "HTTPRoute" },
   ingressRoutes: { group: "traefik.io", version: "v1alpha1", plural: "ingressroutes", kind: "IngressRoute" },
@@ -74,6 +84,14 @@ export async function connect(kubeconfig: string): Promise<AdminCluster> {
     close: () => transport.close(),
   };
 }
+
+/**
+ * Configurations without a webhook, for a server outside of the cluster: it may fill in its URL (patch), but only an
+ * administrator makes them.
+ */
+export const emptyConfigurations: readonly RawObject[] = [resources.mutating, resources.validating].map(
+  ({ group, version, kind }) => ({ apiVersion: `${group}/${version}`, kind, metadata: { name: configurationName } }),
+);
 
 /** Reads one object from a YAML file of one document. */
 export async function readObject(file: string): Promise<RawObject> {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RawObject } from "../../api/index.ts";
-import { type AdminCluster, connect, resources } from "./cluster.ts";
+import { type AdminCluster, connect, emptyConfigurations, resources } from "./cluster.ts";
 import { compileAhead, freePort, startProcess, type WeirProcess } from "./processes.ts";
 
 /** The four processes of Weir, running together on loopback. */
@@ -117,7 +117,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           "--drain-seconds",
           "1",
         ],
-        (line) => line["message"] === "authority published",
+        (line) => line["msg"] === "authority published",
       ),
       start(
         "controller",
@@ -163,7 +163,8 @@ async function install(cluster: AdminCluster, progress: (what: string) => void):
     await cluster.applyFile(join(root, "examples", "crds", file));
   const own = join(root, "manifests", "crds");
   for (const file of (await readdir(own)).sort()) await cluster.applyFile(join(own, file));
-  await cluster.applyFile(join(root, "manifests", "namespace.yaml"));
+  for (const file of ["namespace.yaml", "rbac.yaml"]) await cluster.applyFile(join(root, "manifests", file));
+  for (const object of emptyConfigurations) await cluster.apply(object);
   await cluster.applyFile(join(root, "examples", "gatewayapi", "namespaces.yaml"));
 }
 

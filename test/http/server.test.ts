@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import request from "supertest";
 import type { RawObject } from "../../api/index.ts";
+import { createLineWriter, createLogger } from "../../controller/kube/log.ts";
 import type { Index, Mutator } from "../../mutators/types.ts";
 import { createApp } from "../../server/app.ts";
 import { largestBodyBytes } from "../../server/body.ts";
-import { createLog } from "../../server/log.ts";
 import { createMetrics } from "../../server/metrics.ts";
 import { routes } from "../../server/routes.ts";
 import { aCanary, aDeployment, anIndex } from "../unit/mutators/builders.ts";
@@ -25,7 +25,7 @@ function anApp(parts: AppParts = {}) {
   const app = createApp({
     routes: parts.routes ?? routes,
     index: () => index,
-    log: createLog("debug", logged.stream),
+    log: createLogger({ level: "debug", write: createLineWriter(logged.stream).write }),
     metrics,
     mostInFlight: parts.mostInFlight ?? 10,
     draining: () => parts.draining === true,

@@ -8,11 +8,11 @@ import { loadAll } from "js-yaml";
 import { annotations, canaryResource, type RawObject, type Resource, WeirError } from "../../api/index.ts";
 import { type Api, createApi, type WriteOptions } from "../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../controller/kube/config.ts";
+import { createLineWriter, createLogger, type Logger } from "../../controller/kube/log.ts";
 import { createTransport, type Transport } from "../../controller/kube/transport.ts";
 import { startApiServer } from "../../sandbox/apiserver/server.ts";
 import type { ApiServer } from "../../sandbox/apiserver/types.ts";
 import { type CanaryCache, startCanaryCache } from "../../server/canaryCache.ts";
-import { createLog, type Log } from "../../server/log.ts";
 import { readOptions } from "../../server/options.ts";
 import { runWebhook } from "../../server/webhook.ts";
 import { memoryStream } from "../http/memoryStream.ts";
@@ -66,10 +66,10 @@ async function startServer(flags: readonly string[]): Promise<Running> {
   assert.ok(options);
   const logged = memoryStream();
   const stop = new AbortController();
-  const quiet = createLog("info", logged.stream);
+  const quiet = createLogger({ level: "info", write: createLineWriter(logged.stream).write });
   const cache = startCanaryCache({ transport, provider: "", controllerUsers: options.controllerUsers, log: quiet });
   const { promise: published, resolve: notePublished } = Promise.withResolvers<void>();
-  const log: Log = {
+  const log: Logger = {
     ...quiet,
     info(message, fields = {}) {
       if (message === "listening") {
