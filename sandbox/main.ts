@@ -10,7 +10,7 @@ usage: weir sandbox [options]
 
   --port PORT          port of the API server (default: any free one)
   --kubeconfig FILE    where to write the kubeconfig (default: a temporary file)
-  --user NAME          write a kubeconfig for this user too; may be repeated
+  --user NAME          write a kubeconfig for this user too, who may do what is bound to the name (RBAC); may be repeated
   --data DIR           keep the state in this folder, for the next start (default: in memory); give --port as well, so that
                        clients find it again
   --nodes N            number of nodes (default: 1)

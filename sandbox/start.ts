@@ -19,7 +19,7 @@ export interface SandboxOptions {
   readonly port?: number;
   /** Where the administrator's kubeconfig goes. Default: into the sandbox's folder. */
   readonly kubeconfig?: string;
-  /** Users (service accounts, say) to write a kubeconfig for as well, so that requests are counted by who made them. */
+  /** Users (service accounts, say) to write a kubeconfig for as well. They may do what roles that are bound to them say. */
   readonly users?: readonly string[];
   /** Folders to look for the program `prometheus` in, in the form of `PATH`. Absent: the embedded store answers. */
   readonly searchPath?: string;
@@ -143,9 +143,7 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
   const users: Record<string, string> = {};
   for (const [index, user] of (options.users ?? []).entries()) {
     users[user] = join(folder, `user-${index}.kubeconfig`);
-    await writeFile(users[user], apiServer.kubeconfig(user, ["system:masters", "system:authenticated"]), {
-      mode: 0o600,
-    });
+    await writeFile(users[user], apiServer.kubeconfig(user), { mode: 0o600 });
   }
   return { apiServer, network, metrics, faults, kubeconfigPath: written, users, folder };
 }

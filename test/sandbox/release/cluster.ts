@@ -6,6 +6,7 @@ import { type Canary, type RawObject, revisionOf } from "../../../api/index.ts";
 import { type Api, createApi } from "../../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../../controller/kube/config.ts";
 import { createTransport, type Transport } from "../../../controller/kube/transport.ts";
+import { emptyConfigurations } from "../../../examples/demo/cluster.ts";
 import { startTraffic, type Traffic, type TrafficOptions } from "../../../examples/demo/traffic.ts";
 import { createLoadtester } from "../../../loadtester/app.ts";
 import type { Client, KubeObject } from "../../../sandbox/apiserver/types.ts";
@@ -151,7 +152,8 @@ async function assemble(atEnd: (() => Promise<unknown>)[]): Promise<Omit<Release
 async function install(apply: ReleaseCluster["apply"]): Promise<void> {
   for (const folder of ["examples/crds", "manifests/crds"])
     for (const file of (await readdir(join(root, folder))).sort()) await apply(...(await readYaml(join(folder, file))));
-  await apply(...(await readYaml("manifests/namespace.yaml")));
+  for (const file of ["namespace.yaml", "rbac.yaml"]) await apply(...(await readYaml(`manifests/${file}`)));
+  await apply(...emptyConfigurations);
   await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "istio-ingress" } });
   await apply(...(await readYaml("examples/gatewayapi/gateway.yaml")));
 }
