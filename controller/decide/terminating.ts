@@ -1,9 +1,12 @@
 import { eventText, knownKeys } from "../../api/index.ts";
-import { drainLeft, namesOf, notReady } from "./converge.ts";
+import { drainLeft, gaveUp, namesOf, notReady } from "./converge.ts";
 import { weightOf } from "./plan.ts";
 import { perform, tell, wait } from "./round.ts";
 import { writeStatus } from "./status.ts";
-import type { Decision, Observation } from "./types.ts";
+import type { Decision, Observation, Workload } from "./types.ts";
+
+/** When to look again for a Canary that should be gone, in milliseconds. Not sooner: the cache still shows it for a moment. */
+const goneMs = 5_000;
 
 /**
  * The Canary is being deleted. Whoever serves now goes on serving: the target takes over when it holds the promoted revision,
@@ -18,29 +21,35 @@ export function terminating(seen: Observation): Decision {
     const left = drainLeft(seen);
     return left > 0
       ? wait(left)
-      : perform({ kind: "finalizer", present: false }, tell(eventText.terminated(name, namespace)));
+      : wait(goneMs, { kind: "finalizer", present: false }, tell(eventText.terminated(name, namespace)));
   }
   if (phase !== "Terminating")
     return perform(...writeStatus(seen, { phase: "Terminating" }), tell(eventText.terminating(name, namespace)));
-  if (target === undefined && primary === undefined) return perform({ kind: "finalizer", present: false });
+  if (target === undefined && primary === undefined) return wait(goneMs, { kind: "finalizer", present: false });
   const heir = heirOf(seen);
   if (heir === "target" && target !== undefined) {
     if (target.held === true) return perform({ kind: "unhold" });
     if (target.replicas === 0)
       return perform({ kind: "scaleTarget", replicas: Math.max(1, primary?.replicas ?? seen.canaryReplicas) });
-    if (!target.readiness.ready) return notReady(seen, target);
+    // Waiting is worth it while somebody serves and the target may still come up.
+    if (!target.readiness.ready && !gaveUp(target.readiness) && serves(primary)) return notReady(seen, target);
   }
   return perform({ kind: "handBack", to: heir }, ...writeStatus(seen, { phase: "Terminated" }));
 }
 
+function serves(workload: Workload | undefined): boolean {
+  return workload !== undefined && workload.available > 0;
+}
+
 /**
- * The target, unless it holds a revision that was not promoted while a primary serves the one that was.
+ * The target, unless it cannot come up or holds a revision that was not promoted while a primary serves the one that was.
  * After a failed promotion (weight 100) the unpromoted revision is the one that serves.
  */
 function heirOf(seen: Observation): "target" | "primary" {
   const { target, primary, canary } = seen;
   if (target === undefined) return "primary";
   if (primary === undefined) return "target";
+  if (gaveUp(target.readiness) && serves(primary)) return "primary";
   const promoted = canary.status?.lastPromotedSpec;
   return promoted === undefined || target.revision === promoted || weightOf(canary) === 100 ? "target" : "primary";
 }
