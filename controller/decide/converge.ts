@@ -33,7 +33,11 @@ export function repairs(seen: Observation): Action[] {
  */
 export function converge(seen: Observation): Decision | undefined {
   const actions = repairs(seen);
-  if (actions.length > 0) return perform(...actions);
+  return actions.length > 0 ? perform(...actions) : convergeTraffic(seen);
+}
+
+/** The same for the weights alone. */
+export function convergeTraffic(seen: Observation): Decision | undefined {
   const traffic = seen.traffic;
   if (traffic === undefined) return undefined;
   if (!("primary" in traffic)) return hold(seen, traffic.notAccepted);
@@ -87,7 +91,9 @@ export function emptyTarget(seen: Observation): Decision | undefined {
 /** Milliseconds that a workload without traffic is still kept, counted from the last change of the status. */
 export function drainLeft(seen: Observation): number {
   const changed = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
-  return Number.isNaN(changed) ? 0 : changed + seen.drainMs - seen.now;
+  const left = changed + seen.drainMs - seen.now;
+  // More than twice the time can only be a clock that was set back.
+  return left <= 2 * seen.drainMs ? left : 0;
 }
 
 export function gaveUp(readiness: Readiness): readiness is Extract<Readiness, { ready: false }> {

@@ -1,12 +1,9 @@
 import { apexName, eventText } from "../../api/index.ts";
-import { gaveUp, namesOf, notReady, repairs } from "./converge.ts";
-import { allToPrimary } from "./plan.ts";
-import { endpointsQuestion, perform, tell, unanswered, wait, warn } from "./round.ts";
-import { hold, writeStatus } from "./status.ts";
+import { convergeTraffic, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
+import { allToPrimary, plannedTraffic } from "./plan.ts";
+import { endpointsQuestion, perform, tell, unanswered, warn } from "./round.ts";
+import { hold, holdForEndpoints, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
-
-/** How soon to ask again for endpoints that are not there yet, in milliseconds. */
-const endpointsPollMs = 200;
 
 /**
  * From the user's bare workload to primary and canary, without losing a request: the primary must serve before the apex
@@ -23,9 +20,17 @@ export function initializing(seen: Observation): Decision {
   return turnTraffic(seen, primary);
 }
 
+/** The target is gone. Nobody is left waiting for its pods; the release begins again with what comes back. */
 export function targetMissing(seen: Observation): Decision {
-  const { target, namespace } = namesOf(seen.canary);
-  const kind = seen.canary.spec.targetRef.kind.toLowerCase();
+  const { canary, primary, provider } = seen;
+  const { target, namespace } = namesOf(canary);
+  if (plannedTraffic(canary, provider).canary > 0)
+    return perform(...writeStatus(seen, { canaryWeight: 0, iterations: 0 }));
+  if (canary.status?.lastPromotedSpec !== undefined && primary !== undefined) {
+    const turn = convergeTraffic(seen);
+    if (turn !== undefined) return turn;
+  }
+  const kind = canary.spec.targetRef.kind.toLowerCase();
   return hold(seen, `${kind} ${target}.${namespace} get query error: ${kind}s "${target}" not found`);
 }
 
@@ -59,7 +64,7 @@ function turnTraffic(seen: Observation, primary: Workload): Decision {
   const question = endpointsQuestion(canary, apexName(canary));
   if (unanswered(seen, [question]).length > 0) return { actions: [], questions: [question] };
   const answer = seen.answers[question.id];
-  if (answer?.kind === "endpoints" && answer.ready === 0) return wait(endpointsPollMs);
+  if (answer?.kind === "endpoints" && answer.ready === 0) return holdForEndpoints(seen, apexName(canary));
   return perform(
     ...writeStatus(seen, {
       phase: "Initialized",

@@ -4,7 +4,7 @@ import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
 import { rest } from "./rest.ts";
-import { rollback } from "./rollback.ts";
+import { leftBehind, rollback } from "./rollback.ts";
 import {
   endpointsQuestion,
   failedChecks,
@@ -20,11 +20,8 @@ import {
   wait,
   warn,
 } from "./round.ts";
-import { conditionMessage, writeStatus } from "./status.ts";
+import { conditionMessage, holdForEndpoints, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
-
-/** How soon to ask again for endpoints that are not there yet, in milliseconds. */
-const endpointsPollMs = 200;
 
 /** Progressing and WaitingPromotion: traffic comes over step by step while the checks hold. */
 export function progressing(seen: Observation): Decision {
@@ -74,7 +71,7 @@ function startAnalysis(seen: Observation): Decision {
   const endpoints = endpointsQuestion(canary, canaryName(canary));
   if (unanswered(seen, [endpoints]).length > 0) return { actions: [], questions: [endpoints] };
   const answer = seen.answers[endpoints.id];
-  if (answer?.kind === "endpoints" && answer.ready === 0) return wait(endpointsPollMs);
+  if (answer?.kind === "endpoints" && answer.ready === 0) return holdForEndpoints(seen, canaryName(canary));
   const hooks = hooksOf(canary, "pre-rollout");
   const open = unanswered(
     seen,

@@ -34,7 +34,9 @@ function stage(canary: Canary): string {
 }
 
 export function hookQuestion(canary: Canary, hook: CanaryHook, phase: string): Question {
-  return { id: `${stage(canary)}/hook/${hook.type ?? ""}/${hook.name}/${hook.url}`, kind: "hook", hook, phase };
+  // Names need not be unique; the place in the list is.
+  const place = (analysisOf(canary).webhooks ?? []).indexOf(hook);
+  return { id: `${stage(canary)}/hook/${place}/${hook.name}/${hook.url}`, kind: "hook", hook, phase };
 }
 
 export function metricQuestions(canary: Canary): readonly Extract<Question, { kind: "metric" }>[] {
@@ -55,9 +57,11 @@ export function unanswered(seen: Observation, questions: readonly Question[]): r
 
 /** Milliseconds until the interval since the last change or round is over; zero or less when the next round is due. */
 export function untilDue(seen: Observation): number {
-  const changed = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
-  const since = Math.max(Number.isNaN(changed) ? 0 : changed, seen.lastRoundAt ?? 0);
-  return since + intervalMs(seen.canary) - seen.now;
+  const interval = intervalMs(seen.canary);
+  const times = [Date.parse(seen.canary.status?.lastTransitionTime ?? ""), seen.lastRoundAt ?? Number.NaN];
+  // A time that lies further ahead can only come from a clock that was set back: waiting for it would take as long as that.
+  const since = Math.max(0, ...times.filter((time) => time <= seen.now + interval));
+  return since + interval - seen.now;
 }
 
 export interface HookVerdict {

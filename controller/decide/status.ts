@@ -46,9 +46,8 @@ const graceMs = 2_000;
 
 /** Something is on its way and must arrive first. Told when that takes longer than a moment, and when the reason is news. */
 export function hold(seen: Observation, text: string, recheckAt = Number.POSITIVE_INFINITY): Decision {
-  const since = Date.parse(seen.canary.status?.lastTransitionTime ?? seen.canary.metadata.creationTimestamp ?? "");
-  const toldAt = Number.isNaN(since) ? 0 : since + graceMs;
-  if (toldAt > seen.now) return wait(Math.min(toldAt, recheckAt) - seen.now);
+  const graceEnds = endOfGrace(seen);
+  if (graceEnds > seen.now) return wait(Math.min(graceEnds, recheckAt) - seen.now);
   const news: Action[] =
     conditionMessage(seen, "Reconciling") === text ? [] : [{ kind: "event", type: "Warning", message: text }];
   return wait(
@@ -56,6 +55,21 @@ export function hold(seen: Observation, text: string, recheckAt = Number.POSITIV
     ...writeStatus(seen, { waitingFor: text }),
     ...news,
   );
+}
+
+/** Endpoints are read live, so nothing tells when they come: they are looked for often at first, then at leisure. */
+export function holdForEndpoints(seen: Observation, service: string): Decision {
+  const pollMs = endOfGrace(seen) > seen.now ? 200 : 2_000;
+  return hold(
+    seen,
+    `Service ${service}.${seen.canary.metadata.namespace ?? ""} has no ready endpoints`,
+    seen.now + pollMs,
+  );
+}
+
+function endOfGrace(seen: Observation): number {
+  const since = Date.parse(seen.canary.status?.lastTransitionTime ?? seen.canary.metadata.creationTimestamp ?? "");
+  return Number.isNaN(since) ? 0 : since + graceMs;
 }
 
 /** The sentence that a condition carries now; decides whether an event about it would be news. */
