@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import { createApi } from "../../../controller/kube/api.ts";
 import type { Clock } from "../../../controller/kube/clock.ts";
 import { loadKubeConfig } from "../../../controller/kube/config.ts";
-import { createLogger } from "../../../controller/kube/log.ts";
+import { createLogger, type LogValues } from "../../../controller/kube/log.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
 import { startController } from "../../../controller/run.ts";
 import { parseSettings } from "../../../controller/settings.ts";
 import { startCanaryCache } from "../../../server/canaryCache.ts";
-import type { Log } from "../../../server/log.ts";
 import { readOptions } from "../../../server/options.ts";
 import { runWebhook } from "../../../server/webhook.ts";
 
@@ -65,14 +64,13 @@ export async function runServer(kubeconfig: string, controllerUsers: readonly st
   if (options === undefined) throw new Error("the server's flags are not understood");
   const complaints: string[] = [];
   const published = Promise.withResolvers<void>();
-  const complain = (message: string, fields?: object): void =>
-    void complaints.push(`${message} ${JSON.stringify(fields)}`);
-  const log: Log = {
-    debug: () => undefined,
-    info: (message) => void (message === "authority published" && published.resolve()),
-    warn: complain,
-    error: complain,
-  };
+  const log = createLogger({
+    write(line) {
+      const { level, msg } = JSON.parse(line) as LogValues;
+      if (msg === "authority published") published.resolve();
+      if (level !== "info") complaints.push(line);
+    },
+  });
   const transport = createTransport(await loadKubeConfig({ path: kubeconfig, env: {} }), {
     userAgent: "weir-server/test",
   });
