@@ -185,6 +185,7 @@ export const canaryStatusSchema = {
         revision: { type: "string", description: "Revision of the target's template." },
         user: { type: "string", description: "Who wrote it." },
         time: { type: "string", format: "date-time", description: "When it was written." },
+        replicas: { type: "integer", description: "Pods the target had when it was taken back." },
       },
     },
     conditions: {

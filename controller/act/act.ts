@@ -47,6 +47,8 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
       return scale(needed(refs.target), action.replicas, options);
     case "scalePrimary":
       return scale(needed(refs.primary), action.replicas, options);
+    case "keepWish":
+      return keepWish(needed(refs.target), action.replicas, options);
     case "unhold":
       return unhold(needed(refs.target), options);
     case "promote":
@@ -156,6 +158,14 @@ async function scale(ref: ObjectRef, replicas: number, options: ActOptions): Pro
     { subresource: "scale", fieldManager: fieldManagers.workload, signal: options.signal },
   );
   options.caches.expect(ref, written);
+}
+
+async function keepWish(ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
+  const patch = { metadata: { annotations: { [annotations.replicas]: String(replicas) } } };
+  options.caches.expect(
+    ref,
+    await options.api.mergePatch(ref, patch, { fieldManager: fieldManagers.workload, signal: options.signal }),
+  );
 }
 
 async function unhold(ref: ObjectRef, options: ActOptions): Promise<void> {

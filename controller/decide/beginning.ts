@@ -1,6 +1,7 @@
 import { eventText } from "../../api/index.ts";
 import { gaveUp, namesOf } from "./converge.ts";
 import { weightOf } from "./plan.ts";
+import { leftBehind } from "./rollback.ts";
 import { perform, tell } from "./round.ts";
 import { type StatusChange, writeStatus } from "./status.ts";
 import type { Decision, Observation, Workload } from "./types.ts";
@@ -43,6 +44,7 @@ export function superseded(seen: Observation, target: Workload): Decision {
       iterations: 0,
       failedChecks: 0,
       lastAppliedSpec: target.revision,
+      release: leftBehind(seen),
       message: "Reverted to the promoted revision, nothing to promote.",
     }),
     tell(`Revision reverted! Scaling down ${name}.${namespace}`),

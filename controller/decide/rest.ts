@@ -2,7 +2,7 @@ import { analysisOf, eventText } from "../../api/index.ts";
 import { beginning, isPromoted } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { effectiveIterations } from "./plan.ts";
+import { effectiveIterations, plannedTraffic } from "./plan.ts";
 import { gate, perform, pollGate, tell, wait, warn } from "./round.ts";
 import { stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
@@ -17,6 +17,7 @@ export function rest(seen: Observation): Decision {
   if (target.held === true) return perform({ kind: "unhold" });
   return (
     newRelease(seen, target) ??
+    scaledAtRest(seen, target, primary) ??
     emptyTarget(seen) ??
     moveWish(seen, target, primary) ??
     perform(...writeStatus(seen, {}))
@@ -80,6 +81,20 @@ function announcements(seen: Observation): Action[] {
             : []),
         ];
   return [tell(eventText.newRevision(target, namespace)), ...limits];
+}
+
+/**
+ * `kubectl scale` on a target at rest: the number is meant for the primary, and is noted before the target is emptied again.
+ * A number that the last release left behind, or that the primary has anyway, is nobody's wish.
+ */
+function scaledAtRest(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
+  const { canary, provider } = seen;
+  const { autoscalerRef, targetRef } = canary.spec;
+  const known = [0, primary.replicas, target.wishedReplicas, canary.status?.release?.replicas];
+  if (autoscalerRef !== undefined || targetRef.kind !== "Deployment" || known.includes(target.replicas))
+    return undefined;
+  if (plannedTraffic(canary, provider).canary > 0) return undefined;
+  return perform({ kind: "keepWish", replicas: target.replicas });
 }
 
 /** The number of replicas a user wrote into the target, kept by the webhook, goes to the primary: capacity needs no analysis. */

@@ -1,4 +1,4 @@
-import { eventText } from "../../api/index.ts";
+import { type CanaryStatus, eventText } from "../../api/index.ts";
 import { namesOf } from "./converge.ts";
 import { hooksOf } from "./plan.ts";
 import { perform, warn } from "./round.ts";
@@ -23,6 +23,7 @@ export function rollback(seen: Observation, cause: Cause): Decision {
       phase: "Failed",
       canaryWeight: 0,
       iterations: 0,
+      release: leftBehind(seen),
       ...("because" in cause
         ? { message: `Canary analysis failed, ${canary.spec.targetRef.kind} scaled to zero: ${cause.because}` }
         : {}),
@@ -32,6 +33,11 @@ export function rollback(seen: Observation, cause: Cause): Decision {
     { kind: "count", outcome: "failed" },
     { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Failed" },
   );
+}
+
+/** What the target runs when its release ends is no wish of anybody's: see rest. */
+export function leftBehind({ canary, target }: Observation): NonNullable<CanaryStatus["release"]> {
+  return { ...canary.status?.release, ...(target === undefined ? {} : { replicas: target.replicas }) };
 }
 
 function reasonEvents(seen: Observation, cause: Cause, target: string): readonly Action[] {

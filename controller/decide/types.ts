@@ -100,6 +100,8 @@ export type Action =
   | { readonly kind: "shift"; readonly traffic: Traffic }
   | { readonly kind: "scaleTarget"; readonly replicas: number }
   | { readonly kind: "scalePrimary"; readonly replicas: number }
+  /** Note on the target what somebody scaled it to: it is meant for the primary, and goes there from the note. */
+  | { readonly kind: "keepWish"; readonly replicas: number }
   /** Let go of a target that the webhook holds paused. */
   | { readonly kind: "unhold" }
   /** Copy the target's template to the primary, if the target still has this revision; otherwise a conflict. */

@@ -18,6 +18,8 @@ export interface ModelWorkload {
   available: number;
   health: "ready" | "starting" | "gaveUp";
   held: boolean;
+  /** The number of replicas that is noted for the primary. */
+  wish?: number;
 }
 
 /** A cluster with one canary, small enough to be explored: every effect of an action is one assignment. */
@@ -132,6 +134,7 @@ function seenWorkload(workload: ModelWorkload): Workload {
     readiness,
     available: workload.available,
     held: workload.held,
+    ...(workload.wish === undefined ? {} : { wishedReplicas: workload.wish }),
   };
 }
 
@@ -176,6 +179,9 @@ export function perform(world: World, action: Action): boolean {
       return true;
     case "scalePrimary":
       if (world.primary !== undefined) world.primary.replicas = action.replicas;
+      return true;
+    case "keepWish":
+      if (world.target !== undefined) world.target.wish = action.replicas;
       return true;
     case "unhold":
       if (world.target !== undefined) world.target.held = false;
