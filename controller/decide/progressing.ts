@@ -4,7 +4,7 @@ import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
 import { rest } from "./rest.ts";
-import { leftBehind, rollback } from "./rollback.ts";
+import { rollback } from "./rollback.ts";
 import {
   endpointsQuestion,
   failedChecks,
