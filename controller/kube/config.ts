@@ -157,8 +157,8 @@ async function chooseContext(merged: Merged, files: readonly string[], options: 
 
 async function readCluster({ fields, dir }: Named, name: string, namespace: string): Promise<Cluster> {
   const server = textIn(fields, "server");
-  if (server === undefined || !URL.canParse(server)) {
-    throw invalid(`cluster ${name} has no usable server URL: ${JSON.stringify(server ?? "")}`);
+  if (server === undefined || !/^https?:\/\//.test(server) || !URL.canParse(server)) {
+    throw invalid(`cluster ${name} has no usable server URL (https://host:port): ${JSON.stringify(server ?? "")}`);
   }
   if (fields["proxy-url"] !== undefined) {
     throw invalid(`cluster ${name} asks for proxy-url, which is not supported: give an address that is reachable`);

@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
-import { Agent, request as send } from "undici";
+// By file: the package's index would bring fetch, mocks, caches and web sockets into every process (10 MB; package-lock.json pins the version).
+import send from "undici/lib/api/api-request.js";
+import Agent from "undici/lib/dispatcher/agent.js";
 import { messageOf, WeirError } from "../../api/errors.ts";
 import { readWarnings, refusal } from "./answer.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -59,6 +61,8 @@ const TOKEN_LIFE_MS = 60_000;
 /** One keep-alive dispatcher for the cluster: a new TLS connection per call costs four times the CPU (spec/npm.md §3). */
 export function createTransport(cluster: Cluster, options: TransportOptions): Transport {
   const clock = options.clock ?? systemClock;
+  const server = new URL(cluster.server);
+  const base = server.pathname === "/" ? "" : server.pathname;
   const dispatcher = new Agent({
     allowH2: false,
     // The API server keeps idle connections for 90 s or more; undici obeys a shorter Keep-Alive hint by itself.
@@ -80,10 +84,10 @@ export function createTransport(cluster: Cluster, options: TransportOptions): Tr
   const authorization = createAuthorization(cluster.bearer, clock);
 
   async function exchange(request: ApiRequest, deadline: Deadline) {
-    const url = `${cluster.server}${request.path}${queryText(request.query)}`;
     const bearer = await authorization.header();
-    const answer = await send(url, {
-      dispatcher,
+    const answer = await send.call(dispatcher, {
+      origin: server.origin,
+      path: `${base}${request.path}${queryText(request.query)}`,
       method: request.method,
       signal: deadline.signal,
       headers: {
