@@ -56,9 +56,9 @@ export function createCaches(options: CachesOptions): Caches {
     return started;
   };
 
-  const storeOf = (resource: Resource): Store => {
+  const watchOf = (resource: Resource): ListWatch => {
     const known = watches.get(kindKey(resource));
-    if (known !== undefined) return known.store;
+    if (known !== undefined) return known;
     const started = watch(resource, (object) => {
       for (const canary of interests.of(resource, keyOf(object.metadata))) options.onChange(canary);
     });
@@ -66,8 +66,9 @@ export function createCaches(options: CachesOptions): Caches {
     void started.store.synced.then(() => {
       for (const canary of canaries.store.list()) options.onChange(keyOf(canary.metadata));
     });
-    return started.store;
+    return started;
   };
+  const storeOf = (resource: Resource): Store => watchOf(resource).store;
 
   const canaries = watch(canaryResource, (object) => {
     const key = keyOf(object.metadata);
@@ -89,7 +90,11 @@ export function createCaches(options: CachesOptions): Caches {
       }),
     expect(ref, written) {
       const version = written.metadata.resourceVersion;
-      if (version !== undefined) storeOf(ref.resource).expect(`${ref.namespace}/${ref.name}`, version);
+      if (version === undefined) return;
+      const { store, retryNow } = watchOf(ref.resource);
+      store.expect(`${ref.namespace}/${ref.name}`, version);
+      // What could be written is served: its definition was installed after the watch had asked last.
+      if (!store.served) retryNow();
     },
     get hasSynced() {
       return [...watches.values()].every((each) => each.store.hasSynced);

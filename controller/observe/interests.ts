@@ -1,8 +1,8 @@
 import type { ObjectRef, Resource } from "../../api/index.ts";
 
-/** `apps/deployments`: a kind, whatever its version. */
+/** `apps/v1/deployments`: a kind in one version, for a version may be served where another is not. */
 export function kindKey(resource: Resource): string {
-  return `${resource.group}/${resource.plural}`;
+  return `${resource.group}/${resource.version}/${resource.plural}`;
 }
 
 /** Which canaries look at which objects: so that a change of any object wakes just the canaries it concerns. */
