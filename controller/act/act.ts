@@ -19,8 +19,9 @@ import type { Api } from "../kube/api.ts";
 import { type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
+import { fits } from "../workloads/fits.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
-import { generatedService, releasedApex, type ServiceRole } from "../workloads/services.ts";
+import { generatedService, releasedApex, type ServiceRole, wasTurned, withoutOthers } from "../workloads/services.ts";
 import type { SelectorLabel, WorkloadKind } from "../workloads/workload.ts";
 
 export interface ActOptions {
@@ -100,6 +101,9 @@ async function service(canary: Canary, role: ServiceRole, refs: Refs, options: A
     ? await options.api.mergePatch(ref, wanted, { fieldManager: fieldManagers.service, signal: options.signal })
     : await apply(ref, wanted, fieldManagers.service, options);
   options.caches.expect(ref, written);
+  if (fits(written, wanted) === "fits") return;
+  const call = { fieldManager: fieldManagers.service, signal: options.signal };
+  options.caches.expect(ref, await options.api.mergePatch(ref, withoutOthers(wanted, written), call));
 }
 
 async function createPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
@@ -209,8 +213,9 @@ async function setFinalizer(canary: Canary, present: boolean, options: ActOption
 /** Everybody to the apex Service, the apex Service to the target; neither is ours any more. */
 async function giveToTarget(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
   const live = options.caches.get(refs.apexService);
-  if (live !== undefined) {
-    const { target, label } = selected(canary, refs, options);
+  const { target, label } = found(canary, refs, options);
+  // Without a label nothing was ever turned to a primary.
+  if (live !== undefined && !("obstacle" in label) && wasTurned(live, canary, label)) {
     await orphan(refs.apexService, releasedApex(canary, label, target, live), options);
   }
   const router = routerFor(providerOf(canary, options.meshProvider));
@@ -269,12 +274,16 @@ interface Selected {
 }
 
 function selected(canary: Canary, refs: Refs, options: ActOptions): Selected {
+  const { kind, target, label } = found(canary, refs, options);
+  if ("obstacle" in label) throw conflict(label.obstacle);
+  return { kind, target, label };
+}
+
+function found(canary: Canary, refs: Refs, options: ActOptions) {
   const kind = workloadKindOf(canary.spec.targetRef);
   const target = refs.target === undefined ? undefined : options.caches.get(refs.target);
   if (kind === undefined || target === undefined) throw conflict("the target went away");
-  const label = kind.selectorLabel(target, options.selectorLabels);
-  if ("obstacle" in label) throw conflict(label.obstacle);
-  return { kind, target, label };
+  return { kind, target, label: kind.selectorLabel(target, options.selectorLabels) };
 }
 
 /** The number of replicas that the webhook kept when it pinned the field. */

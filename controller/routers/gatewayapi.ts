@@ -7,6 +7,7 @@ import {
   definedOnly,
   type Fields,
   type Fit,
+  fieldsOf,
   isSubset,
   type ObjectRef,
   primaryName,
@@ -121,12 +122,12 @@ function render(dialect: Dialect, canary: Canary, traffic: Traffic, live: RawObj
     apiVersion: `gateway.networking.k8s.io/${dialect.version}`,
     kind: "HTTPRoute",
     metadata: routeMetadata(canary, apexName(canary), live),
-    spec: { ...attachment(canary), rules: rulesFor(dialect, canary, traffic) },
+    spec: { ...attachment(canary, live), rules: rulesFor(dialect, canary, traffic) },
   };
 }
 
 /** Where the route hangs and for which hosts. */
-function attachment(canary: Canary): Fields {
+function attachment(canary: Canary, live: RawObject | undefined): Fields {
   const { gatewayRefs = [], hosts = [] } = canary.spec.service ?? {};
   const parentRefs = gatewayRefs.map((ref) =>
     definedOnly({
@@ -138,8 +139,10 @@ function attachment(canary: Canary): Fields {
       port: ref.port,
     }),
   );
-  // HTTPRoute has no host that means all: leaving the list out does.
-  return { parentRefs, ...(hosts.length > 0 && !hosts.includes("*") ? { hostnames: hosts } : {}) };
+  // HTTPRoute has no host that means all: leaving the list out does. Hosts that somebody added go only if the list is stated.
+  const all = hosts.length === 0 || hosts.includes("*");
+  const added = fieldsOf(live?.["spec"])["hostnames"] !== undefined;
+  return { parentRefs, ...(all ? (added ? { hostnames: [] } : {}) : { hostnames: hosts }) };
 }
 
 function rulesFor(dialect: Dialect, canary: Canary, traffic: Traffic): readonly Fields[] {
@@ -233,7 +236,7 @@ function release(dialect: Dialect, canary: Canary, ref: ObjectRef, objects: Obje
       apiVersion: `gateway.networking.k8s.io/${dialect.version}`,
       kind: "HTTPRoute",
       metadata: releasedMetadata(canary, apexName(canary)),
-      spec: { ...attachment(canary), rules: [rule] },
+      spec: { ...attachment(canary, objects(ref)), rules: [rule] },
     },
   ];
 }

@@ -74,6 +74,18 @@ function patchOf(selector: Readonly<Record<string, string>>, live: RawObject | u
   return { ...selector, ...Object.fromEntries(others.map((key) => [key, null])) };
 }
 
+/** A merge patch for what server-side apply cannot do: selector and ports lose what others added to them. */
+export function withoutOthers(wanted: RawObject, live: RawObject): object {
+  const { selector, ports } = fieldsOf(wanted["spec"]);
+  return { spec: { selector: patchOf(textsOf(selector), live), ports } };
+}
+
+/** Whether an apex Service is ours to hand back: we made it, or it was turned to the primary. One that never was stays as its user wrote it. */
+export function wasTurned(live: RawObject, canary: Canary, label: SelectorLabel): boolean {
+  const selector = fieldsOf(fieldsOf(live["spec"])["selector"]);
+  return mayOwn(live, canary) || selector[label.key] === `${label.value}-primary`;
+}
+
 /** Fields that are chosen at creation. Later they are stated as they are: the server refuses to change an address, and a type somebody changed is theirs. */
 function kindOfService(canary: Canary, live: RawObject | undefined): Fields {
   const { headless, trafficDistribution } = canary.spec.service ?? {};
