@@ -20,7 +20,7 @@ export async function startControlPlane(options: { controllers: boolean }): Prom
   const start = Date.now();
   let second = 0;
   const clock = () => new Date(start + second * 1_000);
-  const server = await startApiServer({ log: () => undefined, clock });
+  const server = await startApiServer({ log: () => undefined, clock, issuer: "https://lab" });
   const client = server.as(admin);
   const controllers = options.controllers
     ? startControllers({
