@@ -40,8 +40,11 @@ function newRelease(seen: Observation, target: Workload): Decision | undefined {
   const { revision } = target;
   if (revision === lastAppliedSpec) return undefined;
   // Canaries that another system looked after carry a revision we cannot recompute: take over what runs.
-  if (lastAppliedSpec !== undefined && !isOurs(lastAppliedSpec))
-    return perform(...writeStatus(seen, { lastAppliedSpec: revision, lastPromotedSpec: revision }));
+  // Of a failed release the target holds what was refused: that is seen, but not promoted.
+  if (lastAppliedSpec !== undefined && !isOurs(lastAppliedSpec)) {
+    const promoted = seen.canary.status?.phase === "Failed" ? {} : { lastPromotedSpec: revision };
+    return perform(...writeStatus(seen, { lastAppliedSpec: revision, ...promoted }));
+  }
   // Back to what the primary runs: nothing to release, but the revision that was left may come again.
   if (isPromoted(seen, revision)) return perform(...writeStatus(seen, { lastAppliedSpec: revision }));
   return throughGate(seen, target);
