@@ -100,31 +100,31 @@ function conditionsOf(seen: Observation, status: CanaryStatus, now: string, sent
   const { stalled, waitingFor } = sentences;
   const resting = phase === "Initialized" || phase === "Succeeded" || phase === "Failed";
   const previousMessage = phase === seen.canary.status?.phase ? conditionMessage(seen, "Promoted") : undefined;
+  const message = sentences.message ?? previousMessage ?? known.message;
   const wanted: Wanted[] = [
-    {
-      type: "Promoted",
-      status: known.status,
-      reason: phase || "Initializing",
-      message: sentences.message ?? previousMessage ?? known.message,
-    },
-    phase === "Failed"
-      ? {
-          type: "Ready",
-          status: "False",
-          reason: "Failed",
-          message: "The last release failed; the primary serves the revision before.",
-        }
-      : resting
-        ? { type: "Ready", status: "True", reason: phase, message: "The primary serves what was asked for." }
-        : { type: "Ready", status: "False", reason: phase || "Initializing", message: "A release is under way." },
+    { type: "Promoted", status: known.status, reason: phase || "Initializing", message },
+    ready(phase, resting, status),
     (resting && waitingFor === undefined) || stalled !== undefined
       ? { type: "Reconciling", status: "False", reason: stalled === undefined ? phase : "Stalled", message: "" }
       : { type: "Reconciling", status: "True", reason: phase || "Initializing", message: waitingFor ?? "" },
-    stalled === undefined
-      ? { type: "Stalled", status: "False", reason: phase || "Initializing", message: "" }
-      : { type: "Stalled", status: "True", reason: "Obstacle", message: stalled },
+    stalled !== undefined
+      ? { type: "Stalled", status: "True", reason: "Obstacle", message: stalled }
+      : // Nothing will happen before the next change: tools that wait for this one can stop.
+        phase === "Failed" && waitingFor === undefined
+        ? { type: "Stalled", status: "True", reason: "Failed", message }
+        : { type: "Stalled", status: "False", reason: phase || "Initializing", message: "" },
   ];
   return wanted.map((want) => carryOver(want, seen, now));
+}
+
+function ready(phase: Phase, resting: boolean, { canaryWeight = 0 }: CanaryStatus): Wanted {
+  if (phase === "Failed") {
+    const who = canaryWeight === 100 ? "all traffic goes to the canary" : "the primary serves the revision before";
+    return { type: "Ready", status: "False", reason: "Failed", message: `The last release failed; ${who}.` };
+  }
+  return resting
+    ? { type: "Ready", status: "True", reason: phase, message: "The primary serves what was asked for." }
+    : { type: "Ready", status: "False", reason: phase || "Initializing", message: "A release is under way." };
 }
 
 type Wanted = Pick<CanaryCondition, "type" | "status" | "reason" | "message">;
