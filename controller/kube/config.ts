@@ -158,7 +158,9 @@ async function chooseContext(merged: Merged, files: readonly string[], options: 
 async function readCluster({ fields, dir }: Named, name: string, namespace: string): Promise<Cluster> {
   const server = textIn(fields, "server");
   if (server === undefined || !/^https?:\/\//.test(server) || !URL.canParse(server)) {
-    throw invalid(`cluster ${name} has no usable server URL: ${JSON.stringify(server ?? "")}; expected https://host:port`);
+    throw invalid(
+      `cluster ${name} has no usable server URL: ${JSON.stringify(server ?? "")}; expected https://host:port`,
+    );
   }
   if (fields["proxy-url"] !== undefined) {
     throw invalid(`cluster ${name} asks for proxy-url, which is not supported: give an address that is reachable`);
