@@ -185,7 +185,7 @@ async function answerLog(cluster: Cluster, call: Call, exchange: Exchange, podLo
 function sendObject(cluster: Cluster, call: Call, exchange: Exchange, code: number, object: KubeObject): void {
   const { resource, version } = call.request;
   const form = negotiate(exchange.request.headers.accept, exchange.query, resource.custom);
-  const plain = object.kind !== resource.kind;
+  const plain = object.kind !== resource.kind && object.kind !== "Scale";
   const document = plain ? object : presentObject(form, resource, version, object, cluster.now());
   if (document === object && isPlain({ ...form, as: "object" })) exchange.answer.object(code, object);
   else exchange.answer.document(code, form, document);
