@@ -48,11 +48,19 @@ export async function startController(options: RunOptions): Promise<Running> {
     env: options.env,
     ...(settings.kubeconfig === undefined ? {} : { path: settings.kubeconfig }),
   });
+  const metrics = createMetrics({ version: options.version, meshProvider: settings.meshProvider });
+  const dispatchers = createDispatchers(options.env);
+  let ready = (): boolean => false;
+  // First, for a process that cannot have its port must not take the lease, nor leave anything running.
+  const status = await startStatusServer({
+    host: settings.host,
+    port: settings.port,
+    registry: metrics.registry,
+    ready: () => ready(),
+  });
   const transport = createTransport(cluster, { userAgent: `weir-controller/${options.version}`, clock });
   const lease = settings.leaderElection ? lead(options, transport, clock) : undefined;
   const api = createApi(lease === undefined ? transport : fenceWrites(transport, lease.refuseWrites, writeTimeoutMs));
-  const metrics = createMetrics({ version: options.version, meshProvider: settings.meshProvider });
-  const dispatchers = createDispatchers(options.env);
   const recorder = createRecorder({ api, component: "flagger", clock });
 
   let queue: Queue | undefined;
@@ -64,7 +72,7 @@ export async function startController(options: RunOptions): Promise<Running> {
     onIncident: (resource, incident) => report(log, resource, incident),
     ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
   });
-  const process = createLoop({
+  const loop = createLoop({
     settings,
     caches,
     api,
@@ -75,16 +83,11 @@ export async function startController(options: RunOptions): Promise<Running> {
     clock,
     wakeAfter: (key, ms) => queue?.addAfter(key, ms, { replace: true }),
   });
-  const status = await startStatusServer({
-    host: settings.host,
-    port: settings.port,
-    registry: metrics.registry,
-    ready: () => caches.hasSynced,
-  });
+  ready = () => caches.hasSynced;
 
   const work = (): void => {
     queue = createQueue({
-      process,
+      process: loop.pass,
       concurrency: settings.concurrency,
       clock,
       backoff: { longestMs: longestBackoffMs },
@@ -103,6 +106,7 @@ export async function startController(options: RunOptions): Promise<Running> {
     caches,
     async stop() {
       await queue?.stop(writeTimeoutMs);
+      await loop.stop();
       await recorder.stop(1_000);
       await caches.stop();
       await status.close();
