@@ -1,6 +1,6 @@
 import { eventText, knownKeys } from "../../api/index.ts";
 import { drainLeft, gaveUp, namesOf, notReady } from "./converge.ts";
-import { weightOf } from "./plan.ts";
+import { allToPrimary, observedTraffic, sameTraffic, weightOf } from "./plan.ts";
 import { perform, tell, wait } from "./round.ts";
 import { writeStatus } from "./status.ts";
 import type { Decision, Observation, Workload } from "./types.ts";
@@ -34,6 +34,10 @@ export function terminating(seen: Observation): Decision {
     // Waiting is worth it while somebody serves and the target may still come up.
     if (!target.readiness.ready && !gaveUp(target.readiness) && serves(primary)) return notReady(seen, target);
   }
+  // What the route says now stays when nobody looks after it any more: no share for a revision that was never promoted.
+  const traffic = observedTraffic(seen);
+  if (heir === "primary" && serves(primary) && traffic !== undefined && !sameTraffic(traffic, allToPrimary))
+    return perform({ kind: "shift", traffic: allToPrimary });
   return perform({ kind: "handBack", to: heir }, ...writeStatus(seen, { phase: "Terminated" }));
 }
 
