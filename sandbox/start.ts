@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Observer } from "./apiserver/authorization/authorizer.ts";
 import { startApiServer } from "./apiserver/server.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./apiserver/types.ts";
 import { startControllers } from "./controllers/start.ts";
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   /** How many nodes there are: `sandbox`, `sandbox-2`, … Default: 1. */
   readonly nodes?: number;
   readonly log?: (line: LogLine) => void;
+  /** Told of every request that was allowed or refused. */
+  readonly decided?: Observer;
   /** Told of every port that a Gateway opens. */
   readonly gatewayOpened?: (gateway: GatewayAddress) => void;
 }
@@ -88,6 +91,7 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
     log: write,
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(keeping === undefined ? {} : { kept: keeping.kept }),
+    ...(options.decided === undefined ? {} : { decided: options.decided }),
   });
   undo.push(() => apiServer.stop());
   const folder = await mkdtemp(join(tmpdir(), "weir-sandbox-"));

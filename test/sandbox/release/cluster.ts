@@ -10,7 +10,7 @@ import { emptyConfigurations } from "../../../examples/demo/cluster.ts";
 import { startTraffic, type Traffic, type TrafficOptions } from "../../../examples/demo/traffic.ts";
 import { createLoadtester } from "../../../loadtester/app.ts";
 import type { Client, KubeObject } from "../../../sandbox/apiserver/types.ts";
-import { type Sandbox, startSandbox } from "../../../sandbox/start.ts";
+import { type Sandbox, type SandboxOptions, startSandbox } from "../../../sandbox/start.ts";
 import { loadtesterOutside, podinfo, readYaml, resourceOf } from "./manifests.ts";
 import { followEvents, type Told, untilFound } from "./watching.ts";
 import { type ControllerOptions, runController, runServer, type Stoppable } from "./weir.ts";
@@ -55,12 +55,12 @@ export interface ReleaseCluster {
 }
 
 export const controllerUser = "system:serviceaccount:weir-system:weir-controller";
-const serverUser = "system:serviceaccount:weir-system:weir-server";
+export const serverUser = "system:serviceaccount:weir-system:weir-server";
 const root = join(import.meta.dirname, "..", "..", "..");
 const patienceMs = 40_000;
 
 /** Without controller and server: start what the test needs. */
-export async function startReleaseCluster(): Promise<ReleaseCluster> {
+export async function startReleaseCluster(options: SandboxOptions = {}): Promise<ReleaseCluster> {
   const atEnd: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     const steps = atEnd.splice(0).reverse();
@@ -69,7 +69,7 @@ export async function startReleaseCluster(): Promise<ReleaseCluster> {
     if (failures.length > 0) throw new AggregateError(failures, "the cluster did not end cleanly");
   };
   try {
-    return { ...(await assemble(atEnd)), atEnd, stop };
+    return { ...(await assemble(atEnd, options)), atEnd, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -83,8 +83,11 @@ export async function startWeirCluster(options: ControllerOptions = {}): Promise
   return cluster;
 }
 
-async function assemble(atEnd: (() => Promise<unknown>)[]): Promise<Omit<ReleaseCluster, "atEnd" | "stop">> {
-  const sandbox = await startSandbox({ users: [controllerUser, serverUser], scrapeIntervalMs: 250 });
+async function assemble(
+  atEnd: (() => Promise<unknown>)[],
+  options: SandboxOptions,
+): Promise<Omit<ReleaseCluster, "atEnd" | "stop">> {
+  const sandbox = await startSandbox({ ...options, users: [controllerUser, serverUser], scrapeIntervalMs: 250 });
   atEnd.push(() => sandbox.stop());
   const look = sandbox.apiServer.as({ username: "admin", groups: ["system:masters", "system:authenticated"] });
   const kubeconfig = await loadKubeConfig({ path: sandbox.kubeconfigPath, env: {} });

@@ -1,0 +1,148 @@
+/**
+ * What manifests/rbac.yaml grants is what Weir does, no less and no more: the requests of both processes are noted while they
+ * work, and every verb of every rule has to be the one that lets some of them through.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { RawObject } from "../../../api/index.ts";
+import { inSecret } from "../../../certs/authorityStore.ts";
+import { publishBundle } from "../../../certs/publish.ts";
+import { createApi } from "../../../controller/kube/api.ts";
+import { loadKubeConfig } from "../../../controller/kube/config.ts";
+import { createTransport } from "../../../controller/kube/transport.ts";
+import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/apiserver/authorization/rules.ts";
+import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
+import { aRelease, readYaml } from "./manifests.ts";
+
+/** Granted for what no request asks the sandbox: `role: verb group/resource`. */
+const unasked: readonly string[] = [
+  // For clusters with the admission plugin OwnerReferencesPermissionEnforcement.
+  "weir-controller: update flagger.app/canaries/finalizers",
+];
+
+const namespace = "rights";
+const day = 24 * 60 * 60 * 1000;
+
+/** One verb on one resource, as a rule of its own. */
+interface Right {
+  readonly name: string;
+  readonly role: string;
+  readonly rule: PolicyRule;
+}
+
+function rightsIn(object: RawObject): Right[] {
+  return (object["rules"] as PolicyRule[]).flatMap((rule) =>
+    (rule.apiGroups ?? []).flatMap((group) =>
+      (rule.resources ?? []).flatMap((resource) =>
+        (rule.verbs ?? []).map((verb) => ({
+          name: `${object.metadata.name}: ${verb} ${group === "" ? "core" : group}/${resource}`,
+          role: object.metadata.name,
+          rule: { ...rule, apiGroups: [group], resources: [resource], verbs: [verb] },
+        })),
+      ),
+    ),
+  );
+}
+
+describe("the rights of the two processes", () => {
+  let cluster: ReleaseCluster;
+  const asked = new Map<string, Question[]>([
+    [controllerUser, []],
+    [serverUser, []],
+  ]);
+  const refused: string[] = [];
+  before(async () => {
+    cluster = await startReleaseCluster({
+      decided: ({ username }, question, { allowed }) => {
+        asked.get(username)?.push(question);
+        if (!allowed && asked.has(username)) refused.push(`${username}: ${JSON.stringify(question)}`);
+      },
+    });
+    await workInCluster();
+    await Promise.all([cluster.startServer(), cluster.startController()]);
+    await releaseEveryWay();
+  });
+  after(() => cluster.stop());
+
+  /** What the server does in a pod, with its key in a Secret and the installed configurations. */
+  async function workInCluster(): Promise<void> {
+    const kubeconfig = await loadKubeConfig({ path: cluster.sandbox.users[serverUser] ?? "", env: {} });
+    const transport = createTransport(kubeconfig, { userAgent: "weir-server/test" });
+    const api = createApi(transport);
+    const authority = inSecret(api, "weir-system", "weir-server-tls");
+    const { cert } = await authority.load(new Date());
+    await authority.load(new Date(Date.now() + 20 * 365 * day));
+    await publishBundle(api, cert);
+    await transport.close();
+  }
+
+  /**
+   * A good release behind the gateway with an autoscaler and a metric that needs credentials; one by Traefik that fails its
+   * check again and again, which is one event that is counted up.
+   */
+  async function releaseEveryWay(): Promise<void> {
+    const reference = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", name: "podinfo" } as const;
+    const measured = (thresholdRange: object) => ({
+      threshold: 2,
+      metrics: [{ name: "one", templateRef: { name: "one", namespace }, interval: "1m", thresholdRange }],
+      stepWeight: 50,
+    });
+    const gateway = aRelease(namespace, measured({ min: 1 }), { autoscalerRef: reference });
+    const traefik = aRelease("rights-traefik", measured({ max: 0 }), { provider: "traefik" });
+    await cluster.addNamespace(namespace);
+    await cluster.apply(...supplies());
+    await Promise.all([cluster.bootstrap(gateway), cluster.bootstrap(traefik)]);
+    await Promise.all([cluster.setImage(namespace, "6.0.1"), cluster.setImage("rights-traefik", "6.0.1")]);
+    await Promise.all([cluster.untilPhase(namespace, "Succeeded"), cluster.untilPhase("rights-traefik", "Failed")]);
+  }
+
+  function supplies(): RawObject[] {
+    const target = { apiVersion: "apps/v1", kind: "Deployment", name: "podinfo" };
+    const provider = {
+      type: "prometheus",
+      address: "http://prometheus.istio-system:9090",
+      secretRef: { name: "login" },
+    };
+    return [
+      {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: "login", namespace },
+        data: { username: "YQ==", password: "Yg==" },
+      },
+      {
+        apiVersion: "flagger.app/v1beta1",
+        kind: "MetricTemplate",
+        metadata: { name: "one", namespace },
+        spec: { provider, query: "vector(1)" },
+      },
+      {
+        apiVersion: "autoscaling/v2",
+        kind: "HorizontalPodAutoscaler",
+        metadata: { name: "podinfo", namespace },
+        spec: { scaleTargetRef: target, minReplicas: 1, maxReplicas: 2, metrics: [] },
+      },
+    ];
+  }
+
+  it("suffice: nothing is refused", () => {
+    assert.deepEqual(refused, []);
+  });
+
+  it("are needed: without any one of them something would be refused", async () => {
+    const objects = await readYaml("manifests/rbac.yaml");
+    const rights = objects.filter(({ kind }) => kind === "ClusterRole" || kind === "Role").flatMap(rightsIn);
+    assert.ok(rights.length > 20);
+    const idle = rights.filter((right) => {
+      const rest = rights.filter((each) => each !== right && each.role === right.role);
+      const questions = asked.get(right.role === "weir-controller" ? controllerUser : serverUser) ?? [];
+      return !questions.some(
+        (question) => isAllowedBy(right.rule, question) && !rest.some(({ rule }) => isAllowedBy(rule, question)),
+      );
+    });
+    assert.deepEqual(
+      idle.map(({ name }) => name),
+      unasked,
+    );
+  });
+});
