@@ -20,6 +20,8 @@ export interface ControllerOptions {
   readonly clock?: Clock;
   readonly metricsServer?: string;
   readonly drainSeconds?: number;
+  /** Of /metrics; any free one when absent. */
+  readonly port?: number;
 }
 
 const provider = "gatewayapi:v1";
@@ -35,7 +37,7 @@ export async function runController(
     `--mesh-provider=${provider}`,
     `--metrics-server=${options.metricsServer ?? "http://prometheus.istio-system:9090"}`,
     "--host=127.0.0.1",
-    "--port=0",
+    `--port=${options.port ?? 0}`,
     `--drain-seconds=${options.drainSeconds ?? 1}`,
     "--log-level=warn",
   ]);
