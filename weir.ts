@@ -26,6 +26,8 @@ const commands: Readonly<
 };
 
 const version = String(JSON.parse(readFileSync(join(import.meta.dirname, "package.json"), "utf8")).version);
+// A full disk or a reader that is gone must not end a process: what cannot be said is dropped.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 const [name = "", ...args] = process.argv.slice(2);
 const command = commands[name];
 if (command !== undefined) {

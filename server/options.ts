@@ -83,7 +83,7 @@ function parsed(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw invalid(messageOf(error));
+    throw invalid(`${messageOf(error)} (weir server --help lists the flags)`);
   }
 }
 

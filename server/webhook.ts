@@ -1,5 +1,5 @@
 import type { Server as TlsServer } from "node:https";
-import { messageOf } from "../api/index.ts";
+import { messageOf, WeirError } from "../api/index.ts";
 import { type AuthorityStore, inMemory, inSecret, type SecretApi } from "../certs/authorityStore.ts";
 import type { PublishApi } from "../certs/publish.ts";
 import { keepRenewed, obtainServing, type Serving } from "../certs/serving.ts";
@@ -13,6 +13,7 @@ import type { Options } from "./options.ts";
 import { publish } from "./publication.ts";
 import { routes } from "./routes.ts";
 import { createStatusServer } from "./statusApp.ts";
+import { untilDone } from "./untilDone.ts";
 
 export interface StopSignals {
   /** Aborts at the first signal. */
@@ -32,20 +33,20 @@ export interface WebhookParts {
 const secretName = "weir-server-tls";
 const mostInFlight = 200;
 
-/** Listens, publishes the authority once the caches are complete, answers until told to stop, and drains. */
+/** How far the start has come. */
+interface Progress {
+  certified: boolean;
+  published: boolean;
+}
+
+/** Obtains a certificate, listens, publishes the authority once the caches are complete, answers until told to stop, and drains. */
 export async function runWebhook(parts: WebhookParts): Promise<void> {
-  const { options, log, signals, cache, api } = parts;
+  const { options, log, signals, cache } = parts;
   const metrics = createMetrics();
-  const store = options.selfSigned ? inMemory : inSecret(api, options.namespace, secretName);
-  const serving = await obtainServing(store, hostsOf(options), new Date());
-  metrics.certificate(serving.notAfter);
-  const draining = () => signals.stop.aborted;
-  let published = false;
-  const app = createApp({ routes, index: cache.index, log, metrics, mostInFlight, draining });
-  const webhook = createWebhookServer(serving.pair, app);
+  const progress: Progress = { certified: false, published: false };
   const status = createStatusServer({
     metrics,
-    notReady: () => notReady(signals, cache, published),
+    notReady: () => notReady(signals, cache, progress),
     refresh: () => {
       for (const { resource, hasSynced, size } of cache.stores) {
         metrics.watch(resource.plural, hasSynced, size);
@@ -53,29 +54,65 @@ export async function runWebhook(parts: WebhookParts): Promise<void> {
     },
   });
   try {
-    const port = await listen(webhook, options.host, options.port, "--port");
     const metricsPort = await listen(status, options.host, options.metricsPort, "--metrics-port");
-    log.info("listening", { host: options.host, port, metricsPort });
+    log.info("starting", { host: options.host, metricsPort });
+    await admit(parts, metrics, progress);
+  } finally {
+    await closeNow(status);
+  }
+}
+
+async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress): Promise<void> {
+  const { options, log, signals, cache, api } = parts;
+  const store = options.selfSigned ? inMemory : inSecret(api, options.namespace, secretName);
+  const obtained = await obtain(parts, store);
+  if (obtained === undefined) {
+    return;
+  }
+  const serving = obtained.done;
+  metrics.certificate(serving.notAfter);
+  progress.certified = true;
+  const draining = () => signals.stop.aborted;
+  const app = createApp({ routes, index: cache.index, log, metrics, mostInFlight, draining });
+  const webhook = createWebhookServer(serving.pair, app);
+  try {
+    const port = await listen(webhook, options.host, options.port, "--port");
+    log.info("listening", { host: options.host, port });
     renew({ parts, store, serving, webhook, metrics });
     await Promise.race([cache.synced, aborted(signals.stop)]);
-    published = await publish(api, serving.bundle, atPort(options, port), log, signals.stop);
+    progress.published = await publish(api, serving.bundle, atPort(options, port), log, signals.stop);
     await aborted(signals.stop);
     log.info("going down", { drainSeconds: options.drainSeconds });
     await drain(webhook, options.drainSeconds, signals.hurry);
   } finally {
     await closeNow(webhook);
-    await closeNow(status);
   }
 }
 
-function notReady({ stop }: StopSignals, cache: CanaryCache, published: boolean): string | undefined {
+/** The shared authority is in the cluster, which may come up after us. What waiting cannot mend (no rights) ends the process. */
+function obtain({ options, log, signals }: WebhookParts, store: AuthorityStore) {
+  return untilDone(() => obtainServing(store, hostsOf(options), new Date()), {
+    signal: signals.stop,
+    failed(error, retryMs) {
+      if (!(error instanceof WeirError) || error.class === "terminal") {
+        throw error;
+      }
+      log.warn("no certificate yet", { error: messageOf(error), retryMs });
+    },
+  });
+}
+
+function notReady({ stop }: StopSignals, cache: CanaryCache, progress: Progress): string | undefined {
   if (stop.aborted) {
     return "going down";
+  }
+  if (!progress.certified) {
+    return "there is no certificate yet: the API server does not answer";
   }
   if (cache.index() === undefined) {
     return "the cache of canaries is not complete yet";
   }
-  return published ? undefined : "the authority is not published yet";
+  return progress.published ? undefined : "the authority is not published yet";
 }
 
 interface Renewing {

@@ -38,11 +38,16 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`weir demo: ${messageOf(error)} (see weir demo --help)\n`);
     return 2;
   }
+  const interruption = new AbortController();
   const interrupted = Promise.withResolvers<never>();
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => interrupted.reject(new Error("interrupted")));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      interrupted.reject(new Error("interrupted"));
+      interruption.abort();
+    });
+  }
   try {
-    return await Promise.race([run(view), interrupted.promise]);
+    return await Promise.race([run(view, interruption.signal), interrupted.promise]);
   } catch (error) {
     view.fail(messageOf(error));
     return 1;
@@ -57,9 +62,11 @@ async function cleanUp(): Promise<void> {
   for (const step of undo.splice(0).reverse()) await step().catch(() => undefined);
 }
 
-async function run(view: View): Promise<number> {
-  const stack: Stack = await startStack({ progress: (what) => view.progress(what) });
-  undo.push(() => stack.stop());
+async function run(view: View, signal: AbortSignal): Promise<number> {
+  const starting = startStack({ progress: (what) => view.progress(what), signal });
+  // Before it is up: an interruption has to wait until a start under way is taken back.
+  undo.push(async () => (await starting).stop());
+  const stack: Stack = await starting;
   const watcher = startWatcher(stack.cluster, "test", "podinfo");
   undo.push(() => watcher.stop());
   const traffic: Traffic[] = [];

@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly logFolder: string;
   /** The first line of output that says that the process is up. */
   readonly isReady: (line: Readonly<Record<string, unknown>>) => boolean;
+  /** Ends the process while it is still starting. */
+  readonly signal: AbortSignal;
 }
 
 /** One process of Weir, its output in a file. */
@@ -39,12 +41,13 @@ export interface WeirProcess {
  */
 export async function compileAhead(
   commands: readonly { readonly name: string; readonly nodeFlags: readonly string[] }[],
+  signal: AbortSignal,
 ): Promise<void> {
   await Promise.all(
     commands.map(
       ({ name, nodeFlags }) =>
         new Promise<void>((resolve) => {
-          const child = spawn(process.execPath, [...nodeFlags, weir, name, "--help"], { stdio: "ignore" });
+          const child = spawn(process.execPath, [...nodeFlags, weir, name, "--help"], { stdio: "ignore", signal });
           child.once("error", () => resolve());
           child.once("close", () => resolve());
         }),
@@ -55,8 +58,9 @@ export async function compileAhead(
 const startTimeoutMs = 30_000;
 const stopTimeoutMs = 15_000;
 
-/** Starts `weir <args>` and resolves when it says that it is up; rejects with the end of its log when it does not. */
+/** Starts `weir <args>` and resolves when it says that it is up; rejects with what it said last when it does not. */
 export async function startProcess(options: ProcessOptions): Promise<WeirProcess> {
+  options.signal.throwIfAborted();
   const logFile = join(options.logFolder, `${options.name}.log`);
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), weir, ...options.args], {
     env: { ...process.env, ...options.env },
@@ -68,7 +72,16 @@ export async function startProcess(options: ProcessOptions): Promise<WeirProcess
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const ready = await untilReady(child, options, exited, logFile);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const late = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+    await exited;
+    clearTimeout(late);
+  };
+  const ready = await untilReady(child, options, exited, logFile).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   return {
     name: options.name,
     pid: child.pid ?? 0,
@@ -76,36 +89,34 @@ export async function startProcess(options: ProcessOptions): Promise<WeirProcess
     ready,
     exited,
     rssMb: () => rssMb(child.pid ?? 0),
-    async stop() {
-      child.kill("SIGTERM");
-      const late = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
-      await exited;
-      clearTimeout(late);
-    },
+    stop,
   };
 }
 
 function untilReady(
   child: ChildProcess,
-  options: ProcessOptions,
+  { name, isReady, signal }: ProcessOptions,
   exited: Promise<number | null>,
   logFile: string,
 ): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
-    const fail = async (why: string): Promise<void> => {
+    const lastWords: string[] = [];
+    const settle = (outcome: () => void): void => {
       clearTimeout(timer);
-      child.kill("SIGKILL");
-      const tail = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-5).join("\n");
-      reject(new Error(`${options.name} ${why}\n${tail}`));
+      signal.removeEventListener("abort", giveUp);
+      outcome();
     };
-    const timer = setTimeout(() => void fail(`is not up after ${startTimeoutMs / 1000} s`), startTimeoutMs);
+    const fail = (why: string): void =>
+      settle(() => reject(new Error(`${[`${name} ${why}`, ...lastWords].join(": ")} (log: ${logFile})`)));
+    const giveUp = (): void => fail("was interrupted");
+    const timer = setTimeout(() => fail(`is not up after ${startTimeoutMs / 1000} s`), startTimeoutMs);
+    signal.addEventListener("abort", giveUp, { once: true });
     void exited.then((code) => fail(`ended with code ${code}`));
-    if (child.stdout === null) return;
+    if (child.stdout === null || child.stderr === null) return;
+    createInterface({ input: child.stderr }).on("line", (text) => lastWords.splice(0, 1, text));
     createInterface({ input: child.stdout }).on("line", (text) => {
       const line = parse(text);
-      if (line === undefined || !options.isReady(line)) return;
-      clearTimeout(timer);
-      resolve(line);
+      if (line !== undefined && isReady(line)) settle(() => resolve(line));
     });
   });
 }

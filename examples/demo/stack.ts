@@ -25,6 +25,8 @@ export interface StackOptions {
   readonly provider?: string;
   /** Port of the API server; any free one when absent. */
   readonly port?: number;
+  /** Gives up a start that is under way; afterwards nothing is left running. */
+  readonly signal: AbortSignal;
 }
 
 const root = join(import.meta.dirname, "..", "..");
@@ -36,6 +38,8 @@ const frugal = { MALLOC_ARENA_MAX: "1" };
 const lean = ["--max-semi-space-size=1", "--max-old-space-size=256"];
 
 export async function startStack(options: StackOptions): Promise<Stack> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
   const logFolder = await mkdtemp(join(tmpdir(), "weir-logs-"));
   const processes: WeirProcess[] = [];
   let stopping = false;
@@ -56,7 +60,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     env = {},
     nodeFlags = lean,
   ): Promise<WeirProcess> => {
-    const process = await startProcess({ name, args, isReady, env: { ...frugal, ...env }, nodeFlags, logFolder });
+    const process = await startProcess({
+      name,
+      args,
+      isReady,
+      env: { ...frugal, ...env },
+      nodeFlags,
+      logFolder,
+      signal,
+    });
     processes.push(process);
     void process.exited.then((code) => {
       if (stopping) return;
@@ -65,12 +77,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     return process;
   };
+  const starting: Promise<unknown>[] = [];
   try {
     options.progress("a cluster in one process");
-    const compiled = compileAhead([
-      { name: "server", nodeFlags: lean },
-      { name: "controller", nodeFlags: lean },
-    ]);
+    const compiled = compileAhead(
+      [
+        { name: "server", nodeFlags: lean },
+        { name: "controller", nodeFlags: lean },
+      ],
+      signal,
+    );
     const sandboxPort = options.port === undefined ? [] : ["--port", String(options.port)];
     const sandbox = await start(
       "sandbox",
@@ -99,7 +115,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const provider = options.provider ?? "gatewayapi:v1";
     const webhookPort = await freePort();
     const loadtesterPort = await freePort();
-    await Promise.all([
+    starting.push(
       start(
         "server",
         [
@@ -146,11 +162,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         throughProxy,
         [],
       ),
-    ]);
+    );
+    await Promise.all(starting);
     for (const object of loadtesterService(loadtesterPort)) await cluster.apply(object);
     return { cluster, kubeconfig, proxyUrl: proxy, metricsUrl: metrics, logFolder, processes, broken, stop };
   } catch (error) {
-    isBroken = true;
+    isBroken = !options.signal.aborted;
+    failed.abort();
+    await Promise.allSettled(starting);
     await stop();
     throw error;
   }

@@ -13,30 +13,35 @@ const help = `weir up: a cluster in one process with Weir on it, until Ctrl-C
 /** Starts everything and stays. Resolves with the exit code when it is told to stop or a process breaks. */
 export async function main(args: readonly string[]): Promise<number> {
   const stopped = Promise.withResolvers<undefined>();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.resolve(undefined));
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        provider: { type: "string" },
-        port: { type: "string" },
-        json: { type: "boolean" },
-        help: { type: "boolean" },
-      },
+  const interruption = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      stopped.resolve(undefined);
+      interruption.abort();
     });
-    if (values.help === true) {
-      process.stdout.write(help);
-      return 0;
-    }
-    const progress = (what: string): void => void (values.json === true || process.stdout.write(`starting ${what}\n`));
+  }
+  let flags: ReturnType<typeof readFlags>;
+  try {
+    flags = readFlags(args);
+  } catch (error) {
+    process.stderr.write(`weir up: ${messageOf(error)} (see weir up --help)\n`);
+    return 2;
+  }
+  if (flags.help === true) {
+    process.stdout.write(help);
+    return 0;
+  }
+  try {
+    const progress = (what: string): void => void (flags.json === true || process.stdout.write(`starting ${what}\n`));
     const stack = await startStack({
       progress,
-      ...(values.provider === undefined ? {} : { provider: values.provider }),
-      ...(values.port === undefined ? {} : { port: Number(values.port) }),
+      signal: interruption.signal,
+      ...(flags.provider === undefined ? {} : { provider: flags.provider }),
+      ...(flags.port === undefined ? {} : { port: Number(flags.port) }),
     });
     const { kubeconfig, proxyUrl, metricsUrl, logFolder } = stack;
     process.stdout.write(
-      values.json === true
+      flags.json === true
         ? `${JSON.stringify({ kubeconfig, proxy: proxyUrl, metrics: metricsUrl, logs: logFolder })}\n`
         : welcome(kubeconfig, proxyUrl, metricsUrl, logFolder),
     );
@@ -46,9 +51,22 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`weir up: ${broken}\n`);
     return 1;
   } catch (error) {
+    if (interruption.signal.aborted) return 0;
     process.stderr.write(`weir up: ${messageOf(error)}\n`);
     return 1;
   }
+}
+
+function readFlags(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    options: {
+      provider: { type: "string" },
+      port: { type: "string" },
+      json: { type: "boolean" },
+      help: { type: "boolean" },
+    },
+  }).values;
 }
 
 function welcome(kubeconfig: string, proxyUrl: string, metricsUrl: string, logFolder: string): string {
