@@ -9,6 +9,7 @@ import {
   WeirError,
 } from "../api/index.ts";
 import { type ActOptions, act } from "./act/act.ts";
+import { type Answers, createAsking } from "./asking.ts";
 import { decide } from "./decide/decide.ts";
 import type { Action, Answer, Decision, Observation, Question } from "./decide/types.ts";
 import type { Clock } from "./kube/clock.ts";
@@ -48,27 +49,46 @@ const maxTurns = 12;
 /** How long to trust that the watch shows us our own writes, in milliseconds. */
 const echoMs = 5_000;
 
-/** The loop for one canary: observe, decide, act, ask, until there is nothing left to do now. */
-export function createLoop(options: LoopOptions): (key: string, signal: AbortSignal) => Promise<void> {
+export interface Loop {
+  /** One pass for one canary: observe, decide, act, until there is nothing left to do now or it has to be asked for. */
+  readonly pass: (key: string, signal: AbortSignal) => Promise<void>;
+  /** Ends what is being asked. */
+  stop(): Promise<void>;
+}
+
+export function createLoop(options: LoopOptions): Loop {
   const lastRounds = new Map<string, number>();
   const told = new Map<string, string>();
+  const asking = createAsking((key) => options.wakeAfter(key, 0));
 
-  return async (key, signal) => {
-    let answers: Record<string, Answer> = {};
+  const ask = async (key: string, canary: Canary, decision: Decision, signal: AbortSignal): Promise<Answers> => {
+    const answers = await askAll(canary, decision, options, signal);
+    if (decision.round === true) lastRounds.set(key, options.clock.now().getTime());
+    return answers;
+  };
+
+  const pass = async (key: string, signal: AbortSignal): Promise<void> => {
+    let answers: Answers | undefined;
     for (let turn = 0; turn < maxTurns; turn++) {
       const canary = options.caches.canaries.get(key) as Canary | undefined;
       if (canary === undefined) {
         lastRounds.delete(key);
         told.delete(key);
+        asking.drop(key);
         options.metrics.forget(key);
         return;
       }
-      const seen = look(canary, options, lastRounds.get(key), answers);
+      const seen = look(canary, options, lastRounds.get(key), answers ?? asking.known(key));
       if (seen === undefined) return options.wakeAfter(key, echoMs);
       options.metrics.observe(key, seen);
       const decision = decide(seen);
-      if (decision.actions.length === 0 && decision.questions.length === 0) return sleep(key, decision, options);
+      const { questions } = decision;
       try {
+        if (answers === undefined) asking.settle(key);
+        answers = seen.answers;
+        if (decision.actions.length === 0 && questions.length === 0) return sleep(key, decision, options);
+        // What is being asked already was announced then.
+        if (questions.length > 0 && asking.isAsking(key, questions)) return;
         if (await performAll(seen, decision.actions, options, signal))
           lastRounds.set(key, options.clock.now().getTime());
         told.delete(key);
@@ -76,23 +96,21 @@ export function createLoop(options: LoopOptions): (key: string, signal: AbortSig
         tellOnce(canary, key, error, told, options);
         throw error;
       }
-      if (decision.questions.length > 0) {
-        answers = { ...answers, ...(await askAll(canary, decision, options, signal)) };
-        if (decision.round === true) lastRounds.set(key, options.clock.now().getTime());
-      } else if (decision.wakeAfterMs !== undefined) {
-        return sleep(key, decision, options);
-      }
+      if (questions.length > 0)
+        return asking.begin(key, questions, seen.answers, (stop) => ask(key, canary, decision, stop));
+      if (decision.wakeAfterMs !== undefined) return sleep(key, decision, options);
     }
     options.log.warn("canary does not settle", { canary: key });
     options.wakeAfter(key, echoMs);
   };
+  return { pass, stop: () => asking.stop() };
 }
 
 function look(
   canary: Canary,
   options: LoopOptions,
   lastRoundAt: number | undefined,
-  answers: Readonly<Record<string, Answer>>,
+  answers: Answers,
 ): Observation | undefined {
   const self: ObjectRef = {
     resource: canaryResource,
