@@ -91,9 +91,10 @@ export function emptyTarget(seen: Observation): Decision | undefined {
 /** Milliseconds that a workload without traffic is still kept, counted from the last change of the status. */
 export function drainLeft(seen: Observation): number {
   const changed = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
-  const left = changed + seen.drainMs - seen.now;
-  // More than twice the time can only be a clock that was set back.
-  return left <= 2 * seen.drainMs ? left : 0;
+  // Times are kept in whole seconds: counted from the end of that second, it is never less than was asked for.
+  const left = changed + (seen.drainMs > 0 ? 999 : 0) + seen.drainMs - seen.now;
+  // Much more can only be a clock that was set back.
+  return left <= 2 * seen.drainMs + 999 ? left : 0;
 }
 
 export function gaveUp(readiness: Readiness): readiness is Extract<Readiness, { ready: false }> {

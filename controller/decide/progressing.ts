@@ -11,6 +11,7 @@ import {
   gate,
   hookQuestion,
   hookVerdicts,
+  isAbout,
   perform,
   pollGate,
   roundQuestions,
@@ -90,9 +91,9 @@ function startAnalysis(seen: Observation): Decision {
   return step(seen, hooks.length > 0 ? events : [announced]);
 }
 
-/** Any answer in this pass means that the round was due when it began. */
+/** Any answer about this stage means that the round was due when it began. */
 function answersHere(seen: Observation): boolean {
-  return Object.keys(seen.answers).length > 0;
+  return Object.keys(seen.answers).some((id) => isAbout(id, seen.canary));
 }
 
 /** One round: all rollout hooks, metrics and rollback hooks at once; good rounds lead to the next step. */

@@ -33,6 +33,11 @@ function stage(canary: Canary): string {
   return `${status?.phase ?? ""}/${status?.lastAppliedSpec ?? ""}/${weightOf(canary)}/${iterationsOf(canary)}/${status?.failedChecks ?? 0}`;
 }
 
+/** Whether the answer to a question still counts. */
+export function isAbout(questionId: string, canary: Canary): boolean {
+  return questionId.startsWith(`${stage(canary)}/`);
+}
+
 export function hookQuestion(canary: Canary, hook: CanaryHook, phase: string): Question {
   // Names need not be unique; the place in the list is.
   const place = (analysisOf(canary).webhooks ?? []).indexOf(hook);

@@ -28,7 +28,11 @@ type Move =
   | { readonly kind: "gates"; readonly open: boolean }
   | { readonly kind: "drift"; readonly weight: number }
   | { readonly kind: "break"; readonly what: "canaryService" | "primaryService" | "apexService" | "route" }
-  | { readonly kind: "suspend"; readonly on: boolean };
+  | { readonly kind: "suspend"; readonly on: boolean }
+  /** The target is deleted; it comes back in the end, if not before. */
+  | { readonly kind: "target"; readonly there: boolean }
+  /** The wall clock jumps. */
+  | { readonly kind: "clock"; readonly minutes: number };
 
 const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 12, arbitrary: fc.constant<Move>({ kind: "pass" }) },
@@ -61,6 +65,8 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       .map((what): Move => ({ kind: "break", what })),
   },
   { weight: 1, arbitrary: fc.boolean().map((on): Move => ({ kind: "suspend", on })) },
+  { weight: 1, arbitrary: fc.boolean().map((there): Move => ({ kind: "target", there })) },
+  { weight: 1, arbitrary: fc.constantFrom(-90, 90).map((minutes): Move => ({ kind: "clock", minutes })) },
 );
 
 const shape = fc.constantFrom(
@@ -154,7 +160,19 @@ function happen(world: World, step: Exclude<Move, { kind: "pass" | "flow" | "cra
     case "suspend":
       world.spec = { ...world.spec, suspend: step.on };
       world.generation += 1;
+      return;
+    case "target":
+      if (!step.there) world.target = undefined;
+      else comeBack(world);
+      return;
+    case "clock":
+      world.now += step.minutes * 60_000;
   }
+}
+
+/** Somebody applies the target again, as it was first. */
+function comeBack(world: World): void {
+  world.target ??= { revision: "w1:a", replicas: 2, available: 0, health: "starting", held: false };
 }
 
 /** The laws, at every action. */
@@ -228,6 +246,7 @@ function makeKind(world: World): void {
   world.metricsGood = true;
   world.gatesOpen = true;
   world.spec = { ...world.spec, suspend: false };
+  comeBack(world);
   for (const workload of [world.target, world.primary]) if (workload?.health === "gaveUp") workload.health = "starting";
   settlePods(world);
 }
