@@ -53,7 +53,7 @@ export interface Step extends Circumstances {
 
 export interface Story {
   readonly name: string;
-  /** It is about pods that run. */
+  /** It needs controllers and pods that run; an API server alone has neither. */
   readonly pods?: boolean;
   /** It is about the Canaries of the recordings, whose CRD accepts anything. */
   readonly canaries?: boolean;

@@ -92,6 +92,7 @@ export const applying: readonly Story[] = [
   },
   {
     name: "diff",
+    pods: true,
     steps: [
       type("create -f deployment2.yaml"),
       type("wait --for=condition=Progressing deployment/podinfo --timeout=20s"),
@@ -103,6 +104,7 @@ export const applying: readonly Story[] = [
   },
   {
     name: "deletion",
+    pods: true,
     canaries: true,
     steps: [
       type("apply -f deployment.yaml -f service.yaml -f canary.yaml -f hpa.yaml"),

@@ -77,7 +77,8 @@ export const discovering: readonly Story[] = [
       play("123-auth-can-i-list", { here: linesWith("selfsubjectaccessreviews.authorization.k8s.io", "[/readyz]") }),
       play("124-auth-whoami", { since: 28 }),
       play("125-forbidden"),
-      play("043-create-token", { since: 24, here: () => ({ stdout: /^\S{20,}\s*$/ }) }),
+      type("create serviceaccount robot"),
+      type("create token robot", { stdout: /^\S{20,}\s*$/ }, { since: 24 }),
     ],
   },
 ];

@@ -16,7 +16,7 @@ export const rolling: readonly Story[] = [
       type("apply -f deployment2.yaml"),
       type("rollout status deployment/podinfo", {
         stdout:
-          /^(Waiting .* 1 out of 2 new replicas have been updated\.\.\.\n)+(Waiting .* 1 old replicas are pending termination\.\.\.\n)+deployment "podinfo" successfully rolled out\n$/,
+          /^(Waiting .* 1 out of 2 new replicas have been updated\.\.\.\n)*(Waiting .* 1 old replicas are pending termination\.\.\.\n)+deployment "podinfo" successfully rolled out\n$/,
       }),
       play("019-rollout-status-done"),
       type(`patch deployment podinfo -p '{"spec":{"minReadySeconds":0}}'`),
@@ -53,6 +53,7 @@ export const rolling: readonly Story[] = [
   },
   {
     name: "pause",
+    pods: true,
     steps: [
       type("apply -f deployment.yaml"),
       type("wait --for=condition=Progressing deployment/podinfo --timeout=20s"),

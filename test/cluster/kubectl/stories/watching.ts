@@ -24,6 +24,7 @@ const promoted = { status: { conditions: [{ type: "Promoted", status: "True" }] 
 export const watching: readonly Story[] = [
   {
     name: "wait",
+    pods: true,
     steps: [
       type("create deployment scratch --image=scratch:1 --replicas=0"),
       type("wait --for=condition=Available deployment/scratch --timeout=20s", {
