@@ -8,6 +8,8 @@ import type { ApiError, KubeObject } from "./types.ts";
 
 /** Answers above this size are compressed for clients that can read it, as on a real server. */
 const compressFrom = 128 * 1024;
+/** Longer answers are written in blocks of about this size, in characters. */
+const blockSize = 512 * 1024;
 /** Limits of all warnings together and, once they are exceeded, of each one; in characters. */
 const warningBudget = 4_096;
 const warningCut = 256;
@@ -90,6 +92,10 @@ export class Answer {
     const size = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
     if (!this.#compress || size < compressFrom) {
       this.#head(code, type, size);
+      if (size > blockSize) {
+        this.#sendBlocks(pieces);
+        return;
+      }
       response.cork();
       // Headers that leave together with a text are encoded like it; bytes leave our warnings as they are.
       for (const piece of pieces) response.write(this.#warnings.size > 0 ? Buffer.from(piece) : piece);
@@ -104,6 +110,21 @@ export class Answer {
       this.#head(code, type, bytes.length);
       response.end(bytes);
     });
+  }
+
+  /** A long answer at the pace at which it is read: all of it at once would be in memory several times. */
+  #sendBlocks(pieces: readonly string[]): void {
+    const response = this.#response;
+    let next = 0;
+    const more = (): void => {
+      while (next < pieces.length) {
+        let block = "";
+        for (; next < pieces.length && block.length < blockSize; next += 1) block += pieces[next];
+        if (!response.write(Buffer.from(block))) return void response.once("drain", more);
+      }
+      response.end();
+    };
+    more();
   }
 
   #head(code: number, type: string, length: number): void {

@@ -60,15 +60,18 @@ function formOf(parameters: ReadonlyMap<string, string>): Form["as"] | undefined
   return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? as : undefined;
 }
 
-const encoded = new WeakMap<KubeObject, string>();
+/**
+ * The text that was made last: answer, log and watchers of one write follow one another. Keeping the texts of all objects
+ * would double what they take.
+ */
+let latest: { readonly object: KubeObject; readonly text: string } | undefined;
 
-/** JSON of an object without its opening `{"kind":…,"apiVersion":…,`. Stored objects are encoded once. */
+/** JSON of an object without its opening `{"kind":…,"apiVersion":…,`. */
 function encodedRest(object: KubeObject): string {
-  const known = encoded.get(object);
-  if (known !== undefined) return known;
+  if (latest?.object === object) return latest.text;
   const { kind: _, apiVersion: __, ...rest } = object;
   const text = JSON.stringify(rest).slice(1);
-  if (Object.isFrozen(object)) encoded.set(object, text);
+  if (Object.isFrozen(object)) latest = { object, text };
   return text;
 }
 
@@ -148,15 +151,14 @@ function encodeYaml(document: unknown): string {
   return dump(document, { lineWidth: -1, noRefs: true, sortKeys: true, seqNoIndent: true, quoteStyle: "double" });
 }
 
-const lines = new WeakMap<StoreEvent, Map<string, string>>();
+/** The line that was made last: all watchers of an event are told in turn. */
+let last: { readonly source: StoreEvent; readonly key: string; readonly line: Buffer } | undefined;
 
 /** The line of an event for plain JSON watchers of one version: made once, however many watch. */
-export function eventLine(source: StoreEvent | undefined, type: string, object: KubeObject): string {
+export function eventLine(source: StoreEvent | undefined, type: string, object: KubeObject): Buffer {
   const key = `${type} ${object.apiVersion}`;
-  const memory = source === undefined ? undefined : (lines.get(source) ?? new Map<string, string>());
-  const known = memory?.get(key);
-  if (known !== undefined) return known;
-  const line = `{"type":"${type}","object":${encodeObject(object)}}\n`;
-  if (source !== undefined && memory !== undefined) lines.set(source, memory.set(key, line));
+  if (last !== undefined && last.source === source && last.key === key) return last.line;
+  const line = Buffer.from(`{"type":"${type}","object":${encodeObject(object)}}\n`);
+  if (source !== undefined) last = { source, key, line };
   return line;
 }

@@ -1,8 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
-import { ApiError, type KubeObject, type ResourceKey, type Store, type StoreEvent, type WatchType } from "./types.ts";
+import {
+  ApiError,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  type ResourceKey,
+  type Store,
+  type StoreEvent,
+  type WatchType,
+} from "./types.ts";
 
 /** How many events of one resource can be watched again; etcd keeps five minutes, a laptop does not need that many. */
-const defaultHistory = 10_000;
+const defaultHistory = 2_000;
 
 /** What the API server needs beyond the narrow store: states of the past, for pages that belong together. */
 export interface VersionedStore extends Store {
@@ -122,7 +130,9 @@ export function createStore(history: number = defaultHistory, journal?: Journal)
 
   const stamped = (object: KubeObject): KubeObject => {
     revision += 1;
-    return freeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
+    const metadata = { ...object.metadata, resourceVersion: String(revision) };
+    if (metadata.managedFields !== undefined) metadata.managedFields = metadata.managedFields.map(shared);
+    return freeze({ ...object, metadata });
   };
 
   const current = (resource: ResourceKey, namespace: string, name: string, expected: string | undefined) => {
@@ -284,6 +294,22 @@ function sameContent(old: KubeObject, next: KubeObject): boolean {
     old,
     same || version === undefined ? next : { ...next, metadata: { ...next.metadata, resourceVersion: version } },
   );
+}
+
+const ownerships = new Map<string, Readonly<ManagedFieldsEntry["fieldsV1"]>>();
+const rememberedOwnerships = 2_000;
+
+/** Thousands of objects are owned field by field in the same way, and that takes more room than most objects: once is enough. */
+function shared(entry: ManagedFieldsEntry): ManagedFieldsEntry {
+  if (Object.isFrozen(entry)) return entry;
+  const text = JSON.stringify(entry.fieldsV1);
+  let fieldsV1 = ownerships.get(text);
+  if (fieldsV1 === undefined) {
+    if (ownerships.size >= rememberedOwnerships) ownerships.clear();
+    fieldsV1 = freeze(entry.fieldsV1);
+    ownerships.set(text, fieldsV1);
+  }
+  return { ...entry, fieldsV1 };
 }
 
 /** Freezes all the way down: a reader that changes a stored object gets a TypeError instead of corrupting the cluster. */

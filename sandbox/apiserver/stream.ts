@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Call, Cluster } from "./cluster.ts";
 import type { Exchange } from "./handlers.ts";
 import type { WatchStream } from "./interference.ts";
@@ -10,6 +11,9 @@ import { openWatch, type StreamEvent } from "./watch.ts";
 /** A watcher that reads so slowly that this much waits for it is cut off; it can start over. */
 const largestBacklog = 64 * 1024 * 1024;
 
+/** Events that follow one another more quickly than this leave together. */
+const gatherMs = 20;
+
 /** Answers a watch with one JSON document per line. */
 export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): void {
   const { request, response, query, answer, streams } = exchange;
@@ -17,30 +21,22 @@ export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): v
   const open = openWatch(cluster, call, query);
   answer.stream("application/json");
   const lines = new EventLines(cluster, call, form);
+  const outlet = new Outlet(response);
   let stop: () => void = () => undefined;
   let ended = false;
-  let over = false;
-  let held: string[] | undefined;
   const end = () => {
     if (ended) return;
     ended = true;
     stop();
     streams.delete(stream);
-    response.end();
+    outlet.end();
   };
   const stream: WatchStream = {
     call,
     end,
     cut: () => void response.destroy(),
-    hold() {
-      held ??= [];
-    },
-    release() {
-      const late = held ?? [];
-      held = undefined;
-      if (!ended) for (const each of late) response.write(each);
-      if (over) end();
-    },
+    hold: () => outlet.hold(),
+    release: () => outlet.release(),
   };
   streams.add(stream);
   exchange.interference.watch?.(stream);
@@ -48,18 +44,65 @@ export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): v
   response.on("error", end);
   stop = open({
     send(event) {
-      if (ended || over) return;
-      if (held !== undefined) return void held.push(lines.of(event));
-      response.write(lines.of(event));
-      if (response.writableLength > largestBacklog) response.destroy();
+      if (!ended) outlet.send(lines.of(event));
     },
-    end() {
-      over = true;
-      // A stream that is held does not tell its end either.
-      if (held === undefined) end();
-    },
+    end: () => outlet.whenFree(end),
   });
   if (ended) stop();
+}
+
+/** Where the lines of a stream leave: at once when it was quiet before, gathered when they come thick and fast. */
+class Outlet {
+  readonly #response: ServerResponse;
+  #waiting: Buffer[] = [];
+  #pause: NodeJS.Timeout | undefined;
+  #held = false;
+  #then: (() => void) | undefined;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  send(line: Buffer): void {
+    this.#waiting.push(line);
+    if (this.#pause === undefined) this.#flush();
+  }
+
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#flush();
+    this.#then?.();
+  }
+
+  /** Calls back at once, or when the outlet is no longer held: a held stream does not tell its end either. */
+  whenFree(then: () => void): void {
+    if (this.#held) this.#then = then;
+    else then();
+  }
+
+  end(): void {
+    this.#flush();
+    clearTimeout(this.#pause);
+    this.#response.end();
+  }
+
+  #flush(): void {
+    if (this.#held) return;
+    const lines = this.#waiting;
+    if (lines.length === 0) return;
+    this.#waiting = [];
+    this.#response.write(lines.length === 1 ? lines[0] : Buffer.concat(lines));
+    if (this.#response.writableLength > largestBacklog) this.#response.destroy();
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#flush();
+    }, gatherMs);
+  }
 }
 
 /** Turns events into lines of the form that the watcher asked for. */
@@ -75,7 +118,7 @@ class EventLines {
     this.#form = form;
   }
 
-  of(event: StreamEvent): string {
+  of(event: StreamEvent): Buffer {
     if (event.type === "ERROR") return line("ERROR", statusOf(event.error));
     const { object, type } = event;
     switch (this.#form.as) {
@@ -97,6 +140,6 @@ class EventLines {
   }
 }
 
-function line(type: string, object: unknown): string {
-  return `${JSON.stringify({ type, object })}\n`;
+function line(type: string, object: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
 }

@@ -35,7 +35,6 @@ describe("faults", { timeout: 30_000 }, () => {
   before(async () => {
     sandbox = await startSandbox({
       nodes: 2,
-      users: ["somebody"],
       scrapeIntervalMs: 100,
       log: (line) => log.push(line),
     });
@@ -60,7 +59,8 @@ describe("faults", { timeout: 30_000 }, () => {
     return end;
   };
   const tokenOf = (user: string): string => {
-    const config = load(sandbox.apiServer.kubeconfig(user)) as { users: { user: { token: string } }[] };
+    const groups = user === "nobody" ? [] : ["system:masters"];
+    const config = load(sandbox.apiServer.kubeconfig(user, groups)) as { users: { user: { token: string } }[] };
     return config.users[0]?.user.token ?? "";
   };
   const send = (method: Dispatcher.HttpMethod, path: string, body?: unknown, user = "admin") =>
