@@ -59,7 +59,12 @@ export function startCanaryCache(options: CacheOptions): CanaryCache {
 function logIncident(log: Logger, { plural }: Resource, incident: Incident): void {
   switch (incident.kind) {
     case "failed":
-      log.warn("watch failed", { resource: plural, code: incident.error.code, error: incident.error.message });
+      log.warn("watch failed", {
+        resource: plural,
+        code: incident.error.code,
+        error: incident.error.message,
+        waitMs: incident.waitMs,
+      });
       break;
     case "notServed":
       log.warn("kind not installed", { resource: plural, advice: "apply manifests/crds" });

@@ -18,7 +18,7 @@ export interface ProcessOptions {
   /** The first line of output that says that the process is up. */
   readonly isReady: (line: Readonly<Record<string, unknown>>) => boolean;
   /** Ends the process while it is still starting. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 /** One process of Weir, its output in a file. */
@@ -60,7 +60,7 @@ const stopTimeoutMs = 15_000;
 
 /** Starts `weir <args>` and resolves when it says that it is up; rejects with what it said last when it does not. */
 export async function startProcess(options: ProcessOptions): Promise<WeirProcess> {
-  options.signal.throwIfAborted();
+  options.signal?.throwIfAborted();
   const logFile = join(options.logFolder, `${options.name}.log`);
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), weir, ...options.args], {
     env: { ...process.env, ...options.env },
@@ -103,14 +103,14 @@ function untilReady(
     const lastWords: string[] = [];
     const settle = (outcome: () => void): void => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", giveUp);
       outcome();
     };
     const fail = (why: string): void =>
       settle(() => reject(new Error(`${[`${name} ${why}`, ...lastWords].join(": ")} (log: ${logFile})`)));
     const giveUp = (): void => fail("was interrupted");
     const timer = setTimeout(() => fail(`is not up after ${startTimeoutMs / 1000} s`), startTimeoutMs);
-    signal.addEventListener("abort", giveUp, { once: true });
+    signal?.addEventListener("abort", giveUp, { once: true });
     void exited.then((code) => fail(`ended with code ${code}`));
     if (child.stdout === null || child.stderr === null) return;
     createInterface({ input: child.stderr }).on("line", (text) => lastWords.splice(0, 1, text));
