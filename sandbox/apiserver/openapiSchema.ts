@@ -33,7 +33,8 @@ export class SchemaCollection {
   /** Schemas by name: kinds and the types of their fields. */
   readonly definitions: Record<string, Json> = {};
   readonly #form: "v2" | "v3";
-  readonly #sources = new Map<string, TypeSchema>();
+  /** What the definitions were made of: two types may have the same name. */
+  readonly #sources = new Map<string, TypeSchema["fields"]>();
 
   constructor(form: "v2" | "v3") {
     this.#form = form;
@@ -70,9 +71,9 @@ export class SchemaCollection {
     const source = this.#sources.get(name);
     if (source === undefined) {
       // Known before it is complete: types may contain themselves.
-      this.#sources.set(name, schema);
+      this.#sources.set(name, fields);
       this.definitions[name] = this.#inline(schema, prefix);
-    } else if (source !== schema) return this.#inline(schema, prefix);
+    } else if (source !== fields) return this.#inline(schema, prefix);
     return this.#referTo(name);
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { applyJsonPatch } from "../../../sandbox/apiserver/patch/json.ts";
 import { applyMergePatch } from "../../../sandbox/apiserver/patch/merge.ts";
-import { applyStrategicPatch } from "../../../sandbox/apiserver/patch/strategic.ts";
+import { applyStrategicPatch, spentPatch } from "../../../sandbox/apiserver/patch/strategic.ts";
 import { ApiError, type KubeObject, type TypeSchema } from "../../../sandbox/apiserver/types.ts";
 import { recordedSteps, type Step } from "./recordings.ts";
 import { WrittenKind } from "./writtenKind.ts";
@@ -66,6 +66,17 @@ describe("a patch from a stranger", () => {
     applyStrategicPatch(document, patch, { type: "object", preserveUnknown: true });
     applyJsonPatch(document, [{ op: "add", path: "/__proto__", value: { polluted: true } }]);
     assert.equal("polluted" in {}, false);
+  });
+
+  it("a strategic patch is quoted without the lists that came with an order: they are spent", () => {
+    const containers = { type: "array", items: { type: "object" }, patchMergeKey: "name", patchStrategy: ["merge"] };
+    const schema = { type: "object", fields: { spec: { type: "object", fields: { containers } } } } as TypeSchema;
+    const live = { spec: { containers: [{ name: "a", image: "1" }], replicas: 1 } };
+    const containersPatch = { "$setElementOrder/containers": [{ name: "a" }], containers: [{ name: "a", image: "2" }] };
+    assert.deepEqual(spentPatch(live, { spec: { ...containersPatch, nope: 1 } }, schema), { spec: { nope: 1 } });
+    assert.deepEqual(spentPatch(live, { spec: { containers: [{ name: "b" }] } }, schema), {
+      spec: { containers: [{ name: "b" }] },
+    });
   });
 
   it("leaves the document it was applied to as it was", () => {
