@@ -8,11 +8,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { RawObject } from "../../api/object.ts";
-import { type Ended, findProgram, run } from "./program.ts";
+import { type Ended, findProgram, run, tools } from "./program.ts";
 import { appears, type Room, skipLoudly, startTarget, type Target } from "./target.ts";
 
 const chart = fileURLToPath(new URL("../fixtures/chart", import.meta.url));
-const tools = fileURLToPath(new URL("../../.weir/tools", import.meta.url));
 
 const kinds = {
   deployment: { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" },

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 export interface Invocation {
   readonly program: string;
@@ -45,6 +46,9 @@ export async function run(invocation: Invocation): Promise<Ended> {
   const exit = await ended(child);
   return { stdout: stdout.join(""), stderr: stderr.join(""), exit: interrupted ? "killed" : exit };
 }
+
+/** Where programs are that were fetched or built for the tests only. */
+export const tools = fileURLToPath(new URL("../../.weir/tools/", import.meta.url));
 
 /** Where a program is: the path that an environment variable names, else the first of that name in PATH. */
 export function findProgram(name: string, searchPath = process.env["PATH"] ?? ""): string | undefined {
