@@ -117,7 +117,7 @@ function look(
     namespace: canary.metadata.namespace ?? "",
     name: canary.metadata.name,
   };
-  if (!options.caches.ready([self])) return undefined;
+  if (!options.caches.templates.hasSynced || !options.caches.ready([self])) return undefined;
   const { meshProvider, selectorLabels, drainMs } = options.settings;
   return observe(canary, {
     caches: options.caches,

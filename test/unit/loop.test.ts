@@ -28,7 +28,7 @@ interface Asked {
   readonly answer: (ok: boolean) => void;
 }
 
-function aLoop() {
+function aLoop({ templatesSynced = true } = {}) {
   const target = aDeployment();
   const objects = new Map<string, RawObject>([
     ["Canary shop", atGate()],
@@ -58,6 +58,7 @@ function aLoop() {
     settings: parseSettings(["--selector-labels", "app"]) as Settings,
     caches: {
       canaries: { get: () => objects.get("Canary shop") },
+      templates: { hasSynced: templatesSynced },
       get,
       ready: () => true,
       expect: () => undefined,
@@ -107,4 +108,10 @@ test("a canary that is deleted while its hook hangs goes on at once, and the end
   assert.match(statusOf(), /^Terminat/);
   await loop.stop();
   assert.equal(asked[0]?.signal.aborted, true);
+});
+
+test("nothing is measured before the templates of metrics are known: a restart must not look like a failed check", async () => {
+  const { pass, asked } = aLoop({ templatesSynced: false });
+  await pass();
+  assert.equal(asked.length, 0);
 });
