@@ -1,6 +1,7 @@
 import { dump } from "js-yaml";
+import { inFieldOrder } from "./patch/quote.ts";
 import type { Page } from "./read.ts";
-import { notAcceptable } from "./status.ts";
+import { badRequest, notAcceptable } from "./status.ts";
 import { partialOf, tableOf } from "./tables.ts";
 import { ApiError, type KubeObject, type Resource, type StoreEvent } from "./types.ts";
 
@@ -15,8 +16,7 @@ export interface Form {
 
 /** Picks the first form of the Accept header that can be served. Throws 406. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, custom = false): Form {
-  const includeObject = query.get("includeObject");
-  const include = includeObject === "None" || includeObject === "Object" ? includeObject : "Metadata";
+  const include = query.get("includeObject") ?? "";
   const wanted = accept === undefined || accept.trim() === "" ? "*/*" : accept;
   let known = false;
   for (const clause of wanted.split(",")) {
@@ -26,12 +26,21 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, cu
     const values = new Map(parameters.map((parameter) => parameter.split("=") as [string, string]));
     known = true;
     const as = formOf(values);
-    if (as !== undefined) return { media, as, includeObject: include, pretty: isTrue(query.get("pretty")) };
+    if (as === undefined) continue;
+    const includeObject = as === "Table" ? parseInclude(include) : "Metadata";
+    return { media, as, includeObject, pretty: isTrue(query.get("pretty")) };
   }
   if (known || custom || wanted.includes("application/vnd.kubernetes.protobuf")) throw notAcceptable();
   const text = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
   const message = `406: Not Acceptable\n\nAvailable representations: ${text}`;
   throw new ApiError(406, "NotAcceptable", message, {});
+}
+
+function parseInclude(text: string): Form["includeObject"] {
+  if (text === "") return "Metadata";
+  if (text === "None" || text === "Object" || text === "Metadata") return text;
+  const why = `Invalid value: ${JSON.stringify(text)}: must be 'Metadata', 'Object', 'None', or empty`;
+  throw badRequest(`Unable to convert to Table as requested: includeObject: ${why}`);
 }
 
 function isTrue(text: string | null): boolean {
@@ -109,7 +118,7 @@ export function listMetadata(page: Page, custom: boolean): Record<string, unknow
 export function presentObject(form: Form, resource: Resource, version: string, object: KubeObject, now: Date): unknown {
   switch (form.as) {
     case "object":
-      return object;
+      return form.pretty ? inFieldOrder(object, resource.strategy.schema(version)) : object;
     case "PartialObjectMetadata":
       return partialOf(object);
     case "PartialObjectMetadataList":

@@ -2,11 +2,13 @@ import { recordUpdate } from "./apply/managedFields.ts";
 import { parentManagedFields, scaleManagedFields } from "./apply/scale.ts";
 import { serverSideApply } from "./apply/serverSideApply.ts";
 import { managerOf } from "./attributes.ts";
+import { objectMeta } from "./builtin/schemas/meta.ts";
 import { type Call, type Cluster, inVersion, ruleVersion } from "./cluster.ts";
 import { isRecord } from "./decode.ts";
 import type { WriteChoices } from "./options.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
+import { quotedDocument } from "./patch/quote.ts";
 import { findObject } from "./read.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
 import {
@@ -87,7 +89,7 @@ export async function writeScale(
   cluster: Cluster,
   call: Call,
   choices: WriteChoices,
-  input: { readonly type: PatchType | undefined; readonly body: unknown },
+  input: ScaleInput,
 ): Promise<KubeObject> {
   const paths = pathsOf(call);
   const { resource } = call.request;
@@ -97,10 +99,15 @@ export async function writeScale(
     const current = scaleOf(resource, live, paths, true);
     current.metadata.managedFields = scaleManagedFields(live.metadata.managedFields, paths.specReplicas);
     const wanted = wantedScale(cluster, call, choices, input, current);
-    checkScale(call, wanted);
     return withReplicas(call, live, wanted, paths);
   });
   return scaleOf(resource, object, paths);
+}
+
+interface ScaleInput {
+  /** Undefined: the body is a whole Scale. */
+  readonly type: PatchType | undefined;
+  readonly body: unknown;
 }
 
 const integer: TypeSchema = { type: "integer" };
@@ -112,12 +119,14 @@ const scaleSchema: TypeSchema = {
   },
 };
 
+const quotedSchema: TypeSchema = { ...scaleSchema, fields: { metadata: objectMeta, ...scaleSchema.fields } };
+
 /** The Scale to store, with who owns its replicas then. */
 function wantedScale(
   cluster: Cluster,
   call: Call,
   choices: WriteChoices,
-  input: { readonly type: PatchType | undefined; readonly body: unknown },
+  input: ScaleInput,
   current: KubeObject,
 ): KubeObject {
   const common = {
@@ -131,15 +140,18 @@ function wantedScale(
   };
   if (input.type === "apply") {
     const applied = clone(input.body) as KubeObject;
-    return serverSideApply({ ...common, applied, force: choices.force });
+    const next = serverSideApply({ ...common, applied, force: choices.force });
+    checkScale(call, next, input);
+    return next;
   }
   const next = statedScale(input, current);
+  checkScale(call, next, input);
   // Go leaves a zero out, so nobody can own it.
   if (next["spec"]?.replicas === 0) next["spec"] = {};
   return recordUpdate({ ...common, next });
 }
 
-function statedScale(input: { readonly type: PatchType | undefined; readonly body: unknown }, current: KubeObject) {
+function statedScale(input: ScaleInput, current: KubeObject) {
   if (input.type === "json") return applyJsonPatch(clone(current), input.body);
   if (input.type !== undefined) return applyMergePatch(clone(current), input.body);
   const stated = clone(input.body) as KubeObject;
@@ -162,11 +174,11 @@ function checkScaleBody(call: Call, body: unknown): void {
   }
 }
 
-function checkScale(call: Call, scale: KubeObject): void {
+function checkScale(call: Call, scale: KubeObject, { type, body }: ScaleInput): void {
   const replicas = scale["spec"]?.replicas ?? 0;
   if (!Number.isInteger(replicas)) {
     const why = `json: cannot unmarshal ${typeof replicas} into Go struct field ScaleSpec.spec.replicas of type int32`;
-    const message = `Invalid value: ${JSON.stringify(JSON.stringify(scale))}: ${why}`;
+    const message = `Invalid value: ${JSON.stringify(quotedDocument(scale, quotedSchema, type, body))}: ${why}`;
     throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
   }
   if (replicas >= 0 || call.request.resource.custom) return;
@@ -196,10 +208,12 @@ function withReplicas(call: Call, live: KubeObject, scale: KubeObject, paths: Sc
 /** Webhooks see and change the Scale, not the object behind it. */
 function admissionOfScale(cluster: Cluster, call: Call, paths: ScalePaths): Cluster["admission"] {
   const { resource, version } = call.request;
-  const seen = (object: KubeObject | undefined) =>
-    object === undefined
-      ? undefined
-      : scaleOf(resource, inVersion(resource, object, ruleVersion(resource, version)), paths, true);
+  const seen = (object: KubeObject | undefined) => {
+    if (object === undefined) return undefined;
+    const scale = scaleOf(resource, inVersion(resource, object, ruleVersion(resource, version)), paths, true);
+    const managedFields = scaleManagedFields(object.metadata.managedFields, paths.specReplicas);
+    return managedFields.length === 0 ? scale : { ...scale, metadata: { ...scale.metadata, managedFields } };
+  };
   return {
     async mutate(attributes, _reset, warn) {
       const { object } = attributes;
