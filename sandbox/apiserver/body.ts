@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { CORE_SCHEMA, load } from "js-yaml";
+import { CORE_SCHEMA, load, YAMLException } from "js-yaml";
 import { jsonProblem } from "./decode.ts";
+import { type Duplicate, noteDuplicates, parseJsonLikeGo } from "./duplicates.ts";
 import { readKubernetesProtobuf, UnreadableProtobuf } from "./protobuf.ts";
 import { badRequest } from "./status.ts";
 import { ApiError, type PatchType, type Resource } from "./types.ts";
@@ -79,7 +80,7 @@ export function parseObjectBody(
 
 function parseObjectJson(text: string, resource: Pick<Resource, "kind">): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonLikeGo(text);
   } catch (error) {
     const shown = text === "" ? "<empty>" : text.slice(0, 200);
     const why = `couldn't get version/kind; json parse error: ${jsonProblem(text, error)} (${shown})`;
@@ -123,10 +124,21 @@ function parseProtobuf(body: Buffer): unknown {
   }
 }
 
+/** The parser of Go reads on after a key that is there already, and tells its line. */
+function yamlDuplicate(text: string, { mark }: YAMLException): Duplicate {
+  const line = (mark?.line ?? 0) + 1;
+  const key = /^\s*(?:- )?"?([^":]+)/.exec(text.split("\n")[line - 1] ?? "")?.[1] ?? "";
+  const warning = `line ${line}: key ${JSON.stringify(key)} already set in map`;
+  return { warning, strict: `yaml: unmarshal errors:\n  ${warning}` };
+}
+
 function parseYaml(text: string): unknown {
   try {
     return load(text, { schema: CORE_SCHEMA });
   } catch (error) {
+    if (error instanceof YAMLException && error.reason.startsWith("duplicated mapping key")) {
+      return noteDuplicates(load(text, { schema: CORE_SCHEMA, json: true }), [yamlDuplicate(text, error)]);
+    }
     const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw badRequest(`error decoding YAML: ${why}`);
   }

@@ -1,4 +1,5 @@
 import type { Call } from "./cluster.ts";
+import { duplicatesOf } from "./duplicates.ts";
 import type { WriteChoices } from "./options.ts";
 import { badRequest, internal, invalid } from "./status.ts";
 import { type ApiError, apiVersionOf, type KubeObject, type Resource } from "./types.ts";
@@ -11,6 +12,11 @@ export function jsonProblem(text: string, error: unknown): string {
   if (text.trim() === "" || /Unexpected end|Unterminated|Expected .* at position \d+$/.test(message)) {
     if (text.trim() === "" || /end of JSON|Unterminated/.test(message)) return "unexpected end of JSON input";
   }
+  const literal = ["null", "true", "false"].find((each) => each[0] === text[0]);
+  if (literal !== undefined && !text.startsWith(literal)) {
+    const at = [...literal].findIndex((character, index) => character !== text[index]);
+    return `invalid character '${text[at] ?? ""}' in literal ${literal} (expecting '${literal[at]}')`;
+  }
   const token = /Unexpected token '(.)'/u.exec(message)?.[1];
   return token === undefined ? "invalid JSON" : `invalid character '${token}' looking for beginning of value`;
 }
@@ -22,20 +28,32 @@ export function jsonProblem(text: string, error: unknown): string {
 export function decodeObject(call: Call, body: unknown, validation: Validation, old?: KubeObject): KubeObject {
   const { resource, version, name } = call.request;
   const object = asObject(body, resource);
+  if (resource.custom && validation === "Warn") warnOfForeignFields(call, object);
   checkKind(object, resource, version, name);
   object.metadata = isRecord(object.metadata) ? object.metadata : {};
   const problem = resource.strategy.decodeProblem?.(object, version);
   if (problem !== undefined) throw undecodable(resource, version, problem);
   const misfit = resource.strategy.decodeProblem?.(object, version);
   if (misfit !== undefined) throw undecodable(resource, version, misfit);
-  const unknown = resource.strategy.prune(object, version);
-  if (validation !== "Ignore" && unknown.length > 0) {
-    const problems = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-    if (validation === "Strict") throw undecodable(resource, version, `strict decoding error: ${problems.join(", ")}`);
-    for (const problem of problems) call.warn(problem);
+  const unknown = resource.strategy.prune(object, version).map((path) => `unknown field ${JSON.stringify(path)}`);
+  const twice = duplicatesOf(body);
+  if (validation === "Strict" && unknown.length + twice.length > 0) {
+    const problems = [...twice.map(({ strict }) => strict), ...unknown];
+    throw undecodable(resource, version, `strict decoding error: ${problems.join(", ")}`);
   }
+  if (validation === "Warn") for (const text of [...twice.map(({ warning }) => warning), ...unknown]) call.warn(text);
   resource.strategy.setDefaults(object, version, old);
   return object;
+}
+
+/** In a version that is not served no field is known, which is told before the version is refused. */
+function warnOfForeignFields(call: Call, object: KubeObject): void {
+  const { group } = call.request.resource;
+  const { apiVersion } = object as { apiVersion?: string };
+  if (typeof apiVersion !== "string" || !apiVersion.startsWith(`${group}/`)) return;
+  if (apiVersion === apiVersionOf(group, call.request.version)) return;
+  const known = ["apiVersion", "kind", "metadata"];
+  for (const key of Object.keys(object)) if (!known.includes(key)) call.warn(`unknown field ${JSON.stringify(key)}`);
 }
 
 /** 400 for a body that does not fit into the type. */

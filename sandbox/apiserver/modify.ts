@@ -4,10 +4,12 @@ import { managerOf, resetFieldsFor, type Written } from "./attributes.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion } from "./cluster.ts";
 import { admitCreate, createObject } from "./create.ts";
 import { checkIdentity, decodeObject, isRecord } from "./decode.ts";
+import { duplicatesOf, noteDuplicates } from "./duplicates.ts";
 import { keepSystemFields } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
+import { quotedDocument } from "./patch/quote.ts";
 import { applyStrategicPatch, go, spentPatch } from "./patch/strategic.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
 import {
@@ -46,7 +48,8 @@ export async function replaceObject(
 
 /** Decoding problems come before 404, and warnings only once however often the write is repeated. */
 function decodeCheck(call: Call, choices: WriteChoices, body: unknown): void {
-  checkIdentity(call, decodeObject(call, clone(body), choices.fieldValidation), false);
+  const copy = noteDuplicates(clone(body), duplicatesOf(body));
+  checkIdentity(call, decodeObject(call, copy, choices.fieldValidation), false);
 }
 
 function withoutVersion(body: unknown): unknown {
@@ -120,7 +123,8 @@ function decodePatched(
 ): KubeObject {
   const patched = patchedCopy(call, live, type, patch);
   // Decoding changes the copy.
-  const text = type === "strategic" ? "" : JSON.stringify(patched);
+  const schema = call.request.resource.strategy.schema(call.request.version);
+  const text = type === "strategic" ? "" : quotedDocument(patched, schema, type, patch);
   try {
     return decodeObject(call, patched, choices.fieldValidation, live);
   } catch (error) {
