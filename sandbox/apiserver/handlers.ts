@@ -101,7 +101,7 @@ async function actOnPod(cluster: Cluster, call: Call, choices: WriteChoices, bod
     case "binding":
       return await bindPod(cluster, call, choices, body);
     case "eviction":
-      return await evictPod(cluster, call, body);
+      return await evictPod(cluster, call, choices, body);
     default:
       throw unknownResource();
   }
@@ -178,6 +178,9 @@ async function answerLog(cluster: Cluster, call: Call, exchange: Exchange, podLo
   const container = exchange.query.get("container") ?? undefined;
   const text = podLog(pod, container, exchange.query);
   if (text !== undefined) return exchange.answer.text(200, text);
+  const node = pod["spec"]?.nodeName ?? "";
+  const isLost = node !== "" && cluster.store.get("nodes", "", node) === undefined;
+  if (isLost) throw notFound({ group: "", plural: "pods" }, node);
   const named = container === undefined ? "" : `container ${container} is not valid for pod ${pod.metadata.name}`;
   throw new ApiError(400, "BadRequest", named || `no log of pod ${pod.metadata.name} is available`);
 }

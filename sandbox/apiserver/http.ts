@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { actionDocument, admitAction, resourceOfReview, reviewDocument } from "./actions.ts";
 import { Answer } from "./answer.ts";
 import { programOf } from "./attributes.ts";
 import { authenticate } from "./auth.ts";
@@ -19,6 +20,7 @@ import {
 import { type Exchange, handleResource, type PodLog } from "./handlers.ts";
 import type { Control, Interference, WatchStream } from "./interference.ts";
 import type { OpenApiDocuments } from "./openapi.ts";
+import { parseWriteChoices } from "./options.ts";
 import { negotiate } from "./present.ts";
 import { findObject } from "./read.ts";
 import type { Registry } from "./registry.ts";
@@ -165,6 +167,21 @@ async function answerReviewRequest(
     kind: review.kind,
     custom: false,
   });
+  const call: Call = {
+    request: {
+      verb: "create",
+      resource: resourceOfReview(review),
+      version: review.version,
+      namespace: asking.namespace,
+      name: "",
+      subresource: undefined,
+    },
+    user: asking.user,
+    userAgent: "",
+    warn: (text) => answer.warn(text),
+  };
+  const choices = parseWriteChoices(query, "CreateOptions", false);
+  await admitAction(frontend.cluster, call, choices, reviewDocument(body, review));
   answer.document(201, form, answerReview(review, body, asking, frontend.witnesses));
 }
 
@@ -175,6 +192,9 @@ async function answerToken(frontend: Frontend, call: Call, exchange: Exchange): 
     kind: "TokenRequest",
     custom: false,
   });
+  const choices = parseWriteChoices(exchange.query, "CreateOptions", false);
+  const asked = actionDocument(body, "authentication.k8s.io/v1", "TokenRequest", call.request.name);
+  await admitAction(frontend.cluster, call, choices, asked);
   const asking = askingOf(frontend, exchange, call.user, call.request.namespace);
   const document = answerTokenRequest(body, account, asking, frontend.witnesses.accounts);
   answer.document(201, { media: "application/json" }, document);

@@ -1,3 +1,4 @@
+import { actionDocument, admitAction } from "./actions.ts";
 import { type Call, type Cluster, openAdmission } from "./cluster.ts";
 import { isRecord } from "./decode.ts";
 import { timestamp } from "./metadata.ts";
@@ -13,6 +14,7 @@ const done: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "
 export async function bindPod(cluster: Cluster, call: Call, choices: WriteChoices, body: unknown): Promise<Status> {
   const target = isRecord(body) && isRecord(body["target"]) ? body["target"]["name"] : undefined;
   if (typeof target !== "string" || target === "") throw badRequest("target.name: Required value: name of the node");
+  await admitAction(cluster, call, choices, actionDocument(body, "v1", "Binding", call.request.name));
   await assignPod(cluster, call, choices, target);
   return done;
 }
@@ -24,7 +26,7 @@ export async function assignPod(
   choices: WriteChoices,
   node: string,
 ): Promise<KubeObject> {
-  // A webhook would be asked about a Binding, which is not kept here.
+  // The webhooks were asked about the Binding.
   const unasked: Cluster = { ...cluster, admission: openAdmission };
   const time = timestamp(cluster.now());
   const { object } = await updateObject(unasked, call, choices, (live) => {
@@ -45,10 +47,36 @@ export async function assignPod(
 }
 
 /** POST of `pods/eviction`: a DELETE that asks politely. Disruption budgets are not kept here. */
-export async function evictPod(cluster: Cluster, call: Call, body: unknown): Promise<Status> {
+export async function evictPod(cluster: Cluster, call: Call, choices: WriteChoices, body: unknown): Promise<Status> {
+  await admitAction(cluster, call, choices, actionDocument(body, "policy/v1", "Eviction", call.request.name));
   const options = isRecord(body) && isRecord(body["deleteOptions"]) ? body["deleteOptions"] : undefined;
   const { subresource: _, ...request } = call.request;
   const deletion: Call = { ...call, request: { ...request, verb: "delete", subresource: undefined } };
-  await deleteObject(cluster, deletion, parseDeleteChoices(new URLSearchParams(), options));
+  const unasked: Cluster = { ...cluster, admission: openAdmission };
+  await noteDisruption(unasked, call, choices);
+  await deleteObject(unasked, deletion, parseDeleteChoices(new URLSearchParams(), options));
   return done;
 }
+
+/** Says in the status of a pod that runs why it has to go. Nobody owns the condition. */
+async function noteDisruption(cluster: Cluster, call: Call, choices: WriteChoices): Promise<void> {
+  const lastTransitionTime = timestamp(cluster.now());
+  await updateObject(cluster, call, choices, (live) => {
+    if ((live["spec"]?.nodeName ?? "") === "") return clone(live);
+    const conditions = (live["status"]?.conditions ?? []).filter(
+      (each: { type: string }) => each.type !== disruption.type,
+    );
+    return {
+      ...clone(live),
+      status: { ...live["status"], conditions: [...conditions, { ...disruption, lastTransitionTime }] },
+    };
+  });
+}
+
+const disruption = {
+  type: "DisruptionTarget",
+  status: "True",
+  lastProbeTime: null,
+  reason: "EvictionByEvictionAPI",
+  message: "Eviction API: evicting",
+};

@@ -28,15 +28,14 @@ export async function updateObject(
     if (stored === undefined) throw notFound(resource, name);
     const live = inVersion(resource, stored, version);
     const next = change(live);
-    const stated = next.metadata.resourceVersion ?? "";
-    const unconditional = stated === "" || stated === live.metadata.resourceVersion;
     try {
       const object = await admitUpdate(cluster, call, choices, live, next);
       return { object, created: false };
     } catch (error) {
       const raced = error instanceof LostRace;
       if (!raced) throw error;
-      if (!unconditional || attempt >= attempts) throw conflict(resource, name, modifiedMeanwhile);
+      // A write that named the version it read meets the conflict in its next attempt, after the webhooks.
+      if (attempt >= attempts) throw conflict(resource, name, modifiedMeanwhile);
     }
   }
 }
@@ -72,8 +71,8 @@ function prepared(call: Call, live: KubeObject, next: KubeObject): KubeObject {
   keepSystemFields(next, live);
   const rules = ruleVersion(resource, version);
   const object = inVersion(resource, next, rules);
-  // A binding is written as it is: neither generation nor status take part in it as they do in other writes.
-  if (subresource !== "binding") {
+  // Bindings and evictions are written as they are: neither generation nor status take part in it as they do in other writes.
+  if (subresource !== "binding" && subresource !== "eviction") {
     resource.strategy.prepareForUpdate(object, inVersion(resource, live, rules), subresource);
   }
   return inVersion(resource, object, version);
