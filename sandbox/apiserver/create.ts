@@ -2,10 +2,12 @@ import { recordUpdate } from "./apply/managedFields.ts";
 import { attributesOf, managerOf, redecode, resetFieldsFor, type Written, warnOf } from "./attributes.ts";
 import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
 import { checkIdentity, decodeObject } from "./decode.ts";
-import { fillSystemFields } from "./metadata.ts";
+import { isEvents } from "./events.ts";
+import { dropDeletion, fillSystemFields } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
+import { withServiceAccount } from "./serviceAccounts.ts";
 import { alreadyExists, invalid, notFound } from "./status.ts";
-import { ApiError, apiVersionOf, type KubeObject } from "./types.ts";
+import { ApiError, apiVersionOf, type FieldError, type KubeObject, type Resource } from "./types.ts";
 
 /** POST. `body` may be changed. */
 export async function createObject(
@@ -40,14 +42,16 @@ export async function admitCreate(
 ): Promise<Written> {
   const { resource, version } = call.request;
   checkNamespace(cluster, call, object.metadata.name ?? "");
-  const attributes = attributesOf(call, choices, "CREATE", object, undefined);
+  dropDeletion(object);
+  const equipped = withServiceAccount(cluster, call, object);
+  const attributes = attributesOf(call, choices, "CREATE", equipped, undefined);
   const mutated = await cluster.admission.mutate(attributes, (next) => redecode(resource, version, next), call.warn);
-  let next = mutated ?? object;
+  let next = mutated ?? equipped;
   fillSystemFields(next, cluster.now());
   next = inVersion(resource, next, ruleVersion(resource, version));
   resource.strategy.prepareForCreate(next);
-  const errors = resource.strategy.validate(next, undefined, undefined);
-  if (errors.length > 0) throw invalid(resource.group, resource.kind, next.metadata.name ?? "", errors);
+  const errors = [...resource.strategy.validate(next, undefined, undefined), ...addressErrors(cluster, call, next)];
+  if (errors.length > 0) throw invalid(groupInErrors(resource), resource.kind, next.metadata.name ?? "", errors);
   warnOf(call, next, undefined);
   next = inVersion(resource, next, version);
   await cluster.admission.validate(attributesOf(call, choices, "CREATE", next, undefined), call.warn);
@@ -66,6 +70,21 @@ function storeNew(cluster: Cluster, call: Call, choices: WriteChoices, object: K
   if (choices.dryRun) return object;
   const stored = cluster.store.create(keyOfResource(resource), toStorage(resource, object));
   return inVersion(resource, stored, version);
+}
+
+/** Events of both APIs are kept, and refused, as those of the core API. */
+function groupInErrors(resource: Resource): string {
+  return isEvents(resource) ? "" : resource.group;
+}
+
+/** An address that a Service asks for may be another's. */
+function addressErrors(cluster: Cluster, { request: { resource } }: Call, object: KubeObject): FieldError[] {
+  const address: unknown = object["spec"]?.clusterIP;
+  if (keyOfResource(resource) !== "services" || typeof address !== "string" || !/\d/.test(address)) return [];
+  if (!cluster.store.list("services", "").some(({ spec }) => spec?.clusterIP === address)) return [];
+  const why = `failed to allocate IP ${address}: provided IP is already allocated`;
+  const message = `Invalid value: ${JSON.stringify(object["spec"].clusterIPs)}: ${why}`;
+  return [{ reason: "FieldValueInvalid", field: "spec.clusterIPs", message }];
 }
 
 /** Objects can only be created in a namespace that exists and stays. */

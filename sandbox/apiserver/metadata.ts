@@ -13,15 +13,24 @@ export function fillSystemFields(object: KubeObject, now: Date): void {
   }
   metadata.uid = randomUUID();
   metadata.creationTimestamp = timestamp(now);
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
   delete metadata["selfLink"];
 }
 
+/** A new object is not being deleted, whatever its writer says; webhooks are believed. In place. */
+export function dropDeletion({ metadata }: KubeObject): void {
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+}
+
 function generatedName(prefix: string): string {
+  return prefix.slice(0, longestPrefix) + randomSuffix();
+}
+
+/** Five characters that form no words. */
+export function randomSuffix(): string {
   let suffix = "";
   while (suffix.length < 5) suffix += suffixAlphabet[randomInt(suffixAlphabet.length)];
-  return prefix.slice(0, longestPrefix) + suffix;
+  return suffix;
 }
 
 /** Whole seconds, as the API writes times. */

@@ -39,6 +39,7 @@ import {
   eventErrors,
   leaseErrors,
   secretErrors,
+  secretWarnings,
 } from "./validate/core.ts";
 import { isLabel, isPathSegment } from "./validate/names.ts";
 import { autoscalerErrors, ingressErrors, serviceErrors } from "./validate/network.ts";
@@ -85,7 +86,7 @@ const core: Readonly<Record<ResourceKey, () => Particulars>> = {
       object["status"].qosClass = qualityOfService(object["spec"]);
     },
   }),
-  secrets: () => ({ defaults: defaultSecret, validate: secretErrors }),
+  secrets: () => ({ defaults: defaultSecret, validate: secretErrors, warnings: secretWarnings }),
   serviceaccounts: () => ({}),
   services: () => ({
     defaults: defaultService,

@@ -24,6 +24,7 @@ export interface KindRules {
   readonly settle?: (object: KubeObject, old: KubeObject | undefined) => void;
   /** Takes note of an object that was stored by an earlier process. */
   readonly remember?: (object: KubeObject) => void;
+  readonly warnings?: (object: KubeObject) => string[];
   readonly convert?: (object: KubeObject, toVersion: string) => KubeObject;
 }
 
@@ -44,6 +45,7 @@ export function strategyOf(rules: KindRules): Strategy {
       else prepareForUpdate(rules, object, old);
     },
     ...(rules.remember === undefined ? {} : { remember: rules.remember }),
+    ...(rules.warnings === undefined ? {} : { warnings: rules.warnings }),
     ...(rules.convert === undefined ? {} : { convert: rules.convert }),
   };
 }

@@ -1,9 +1,13 @@
 /** Defaults of the small core kinds. */
-import { fill, type Json } from "./fill.ts";
+import { each, fill, type Json } from "./fill.ts";
 import { defaultPod } from "./pod.ts";
 
 export function defaultPodObject(object: Json): void {
   defaultPod(fill(object, { spec: {} }).spec);
+  const { containerStatuses, initContainerStatuses } = object.status ?? {};
+  for (const status of [...each(containerStatuses), ...each(initContainerStatuses)]) {
+    fill(status, { state: {}, lastState: {} });
+  }
 }
 
 /** `stringData` is a way to write `data`: it wins, and is never kept. */

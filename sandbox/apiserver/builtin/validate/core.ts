@@ -58,6 +58,13 @@ export function secretErrors(object: KubeObject, old: KubeObject | undefined): F
   return [...errors, ...lockErrors(object, old, ["data"])];
 }
 
+/** A certificate that is none is kept all the same. */
+export function secretWarnings({ type, data }: KubeObject): string[] {
+  if (type !== "kubernetes.io/tls") return [];
+  const certificate = Buffer.from(String(data?.["tls.crt"] ?? ""), "base64").toString();
+  return certificate.includes("-----BEGIN") ? [] : ["tls: failed to find any PEM data in certificate input"];
+}
+
 export function leaseErrors(object: KubeObject): FieldError[] {
   const { leaseDurationSeconds, leaseTransitions } = object["spec"] ?? {};
   const errors: FieldError[] = [];

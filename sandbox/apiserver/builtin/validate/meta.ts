@@ -1,5 +1,5 @@
 /** Rules of metadata and of label selectors. */
-import type { FieldError, KubeObject } from "../../types.ts";
+import type { FieldError, KubeObject, OwnerReference } from "../../types.ts";
 import { each, type Json } from "../defaults/fill.ts";
 import { invalid, required, tooLong } from "./errors.ts";
 import { isLabelValue, isQualifiedName, type NameRule } from "./names.ts";
@@ -20,7 +20,24 @@ export function metaErrors({ metadata }: KubeObject, nameRule: NameRule): FieldE
   for (const [key] of annotations) note("metadata.annotations", key, isQualifiedName(key.toLowerCase()));
   const size = annotations.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   if (size > longestAnnotations) errors.push(tooLong("metadata.annotations", longestAnnotations));
-  return errors;
+  return [...errors, ...ownerErrors(metadata.ownerReferences ?? [])];
+}
+
+function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
+  const field = "metadata.ownerReferences";
+  const errors = owners.flatMap((owner) => [
+    ...(["apiVersion", "kind", "name", "uid"] as const)
+      .filter((part) => (owner[part] ?? "") === "")
+      .map((part) => invalid(`${field}.${part}`, "", "must not be empty")),
+    ...(owner.apiVersion === "v1" && owner.kind === "Event"
+      ? [invalid(field, owner, "/v1, Kind=Event is disallowed from being an owner")]
+      : []),
+  ]);
+  const [first, second] = owners.filter(({ controller }) => controller === true);
+  if (first === undefined || second === undefined) return errors;
+  const both = `${first.kind}/${first.name} and ${second.kind}/${second.name}`;
+  const why = `Only one reference can have Controller set to true. Found "true" in references for ${both}`;
+  return [...errors, invalid(field, owners, why)];
 }
 
 export function labelErrors(field: string, labels: Json): FieldError[] {
