@@ -39,6 +39,7 @@ export function patched(
   object: KubeObject,
   version: string,
   operations: readonly Operation[],
+  warn: (text: string) => void,
 ): KubeObject {
   const { resource, subresource } = attributes;
   const isScale = subresource !== undefined && subresource !== "status";
@@ -48,7 +49,7 @@ export function patched(
   checkIdentity(attributes, object, result, version);
   const problem = resource.strategy.decodeProblem?.(result, version);
   if (problem !== undefined) throw internalError(problem);
-  keepOwnership(result, object);
+  keepOwnership(result, object, warn);
   return inVersion(resource, result, attributes.version);
 }
 
@@ -99,11 +100,14 @@ function checkIdentity(attributes: AdmissionAttributes, before: KubeObject, afte
 }
 
 /** A webhook may rewrite managedFields; entries that cannot be read leave everything as it was. */
-function keepOwnership(after: KubeObject, before: KubeObject): void {
+function keepOwnership(after: KubeObject, before: KubeObject, warn: (text: string) => void): void {
   const entries: unknown = after.metadata.managedFields;
   const isEmpty = Array.isArray(entries) && entries.length === 0;
   if (isEmpty) delete after.metadata.managedFields;
   if (isEmpty || entries === undefined || (Array.isArray(entries) && entries.every(isOwnershipEntry))) return;
+  warn(
+    ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: operation must be `Apply` or `Update`",
+  );
   if (before.metadata.managedFields === undefined) delete after.metadata.managedFields;
   else after.metadata.managedFields = before.metadata.managedFields;
 }

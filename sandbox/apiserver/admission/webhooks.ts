@@ -137,7 +137,7 @@ async function mutate(
       const asked = caller.question(webhook, attributes, object);
       if (asked === undefined) continue;
       const before = object;
-      const change = (verdict: Verdict) => changed(webhook, attributes, before, asked.version, verdict);
+      const change = (verdict: Verdict) => changed(webhook, attributes, before, asked.version, verdict, warn);
       const next = await caller.ask(webhook, "mutating", asked.request, warn, change);
       if (next !== undefined) {
         const settled = reset(next);
@@ -159,6 +159,7 @@ function changed(
   object: KubeObject | undefined,
   version: string,
   verdict: Verdict,
+  warn: Warn,
 ): KubeObject | undefined {
   const operations = operationsOf(verdict);
   if (operations.length === 0) return undefined;
@@ -169,7 +170,7 @@ function changed(
   if (verdict.patchType !== "JSONPatch") {
     throw new WebhookCallError(`unsupported patch type ${JSON.stringify(verdict.patchType)}`);
   }
-  return patched(attributes, object, version, operations);
+  return patched(attributes, object, version, operations, warn);
 }
 
 /** All at once; of several denials the first to arrive is told. */

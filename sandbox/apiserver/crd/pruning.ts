@@ -19,12 +19,14 @@ const metadataFields = new Set([
   "managedFields",
 ]);
 
-/** Drops what the schema of a whole object does not know, in place. Paths of the body first, then those of metadata. */
+/** Drops what the schema of a whole object does not know, in place. Paths of its own metadata first, then the body's, then those of metadata within. */
 export function pruneObject(schema: JsonSchema, object: JsonMap): string[] {
   const body: string[] = [];
   const metadata: string[] = [];
   prune({ ...schema, "x-kubernetes-embedded-resource": true }, object, "", body, metadata);
-  return [...body.sort(), ...metadata.sort()];
+  const isOwn = (path: string) => path.startsWith("metadata.");
+  const within = metadata.filter((path) => !isOwn(path));
+  return [...metadata.filter(isOwn).sort(), ...body.sort(), ...within.sort()];
 }
 
 function prune(schema: JsonSchema, value: unknown, path: string, body: string[], metadata: string[]): void {
