@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Registry } from "./registry.ts";
 import { subresourcesOf } from "./request.ts";
-import { apiVersionOf, type Resource } from "./types.ts";
+import { apiVersionOf, keyOf, type Resource } from "./types.ts";
 
 /** What `kubectl version` and clients read to know what they talk to. */
 export const serverVersion = {
@@ -30,7 +30,6 @@ export interface ReviewKind {
 }
 
 export const reviewKinds: readonly ReviewKind[] = [
-  { group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", kind: "TokenReview", namespaced: false },
   {
     group: "authentication.k8s.io",
     version: "v1",
@@ -38,6 +37,7 @@ export const reviewKinds: readonly ReviewKind[] = [
     kind: "SelfSubjectReview",
     namespaced: false,
   },
+  { group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", kind: "TokenReview", namespaced: false },
   {
     group: "authorization.k8s.io",
     version: "v1",
@@ -189,9 +189,16 @@ function describedSubresources(resource: Resource, version: string): DescribedSu
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** What stands in etcd where it is not the version that is served, and for events in the order of its group and name. */
+const storedAs: Record<string, string> = {
+  "customresourcedefinitions.apiextensions.k8s.io": "apiextensions.k8s.io/v1beta1/CustomResourceDefinition",
+  events: "/v1/Event",
+  "events.events.k8s.io": "/v1/Event",
+};
+
 function storageHash(resource: Resource): string {
   const { group, storageVersion, kind } = resource;
-  const stored = `${apiVersionOf(group, storageVersion)}/${kind}`;
+  const stored = storedAs[keyOf(group, resource.plural)] ?? `${apiVersionOf(group, storageVersion)}/${kind}`;
   return createHash("sha256").update(stored).digest().subarray(0, 8).toString("base64");
 }
 

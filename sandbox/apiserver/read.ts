@@ -1,4 +1,5 @@
 import { type Call, type Cluster, inVersion, keyOfResource } from "./cluster.ts";
+import { jsonProblem } from "./decode.ts";
 import { parseInteger } from "./options.ts";
 import { everything, type Predicate, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
 import { badRequest, invalid, notFound } from "./status.ts";
@@ -137,9 +138,8 @@ function decodeToken(text: string): Token {
   let document: { v?: string; rv?: number; start?: string };
   try {
     document = JSON.parse(decoded);
-  } catch {
-    const why = `invalid character '${decoded.at(0) ?? ""}' looking for beginning of value`;
-    throw badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  } catch (error) {
+    throw badRequest(`invalid continue token: continue key is not valid: ${jsonProblem(decoded, error)}`);
   }
   const { v, rv, start } = document;
   if (v !== "meta.k8s.io/v1" || typeof rv !== "number" || typeof start !== "string") {
