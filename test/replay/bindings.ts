@@ -33,6 +33,17 @@ export class Bindings {
     this.#values.set(name, value);
   }
 
+  /** Some tokens the recorder made by hand out of one that it had been given. */
+  makeContinueTokens(note: string, text: string): void {
+    for (const [name] of text.matchAll(/\{\{continue:\d+\}\}/g)) {
+      if (this.#values.has(name)) continue;
+      const given = [...this.#values].filter(([key]) => key.startsWith("{{continue:")).at(-1)?.[1] ?? "";
+      const version = Number(/with rv (\d+)/.exec(note)?.[1]);
+      const token = Number.isNaN(version) ? "not a token" : forged(given, version);
+      this.#values.set(name, Buffer.from(token).toString("base64url"));
+    }
+  }
+
   /** Compares, and learns placeholders that appear for the first time. Returns what differs, with paths. */
   differences(expected: unknown, actual: unknown, path = "", loose = false): string[] {
     if (typeof expected === "string") return this.#textDiffers(expected, actual, path);
@@ -105,6 +116,11 @@ export class Bindings {
   }
 }
 
+/** The token of another version. */
+function forged(token: string, version: number): string {
+  return JSON.stringify({ ...JSON.parse(Buffer.from(token, "base64url").toString()), rv: version });
+}
+
 /** How old an object was when it was printed depends on the recorder's leisure. */
 function areAges(path: string, expected: string, actual: unknown): boolean {
   const age = /^(\d+[smhd])+$/;
@@ -122,7 +138,14 @@ function namesOf(list: Record<string, unknown>): unknown[] {
 }
 
 function invented(kind: string): string {
-  return kind === "uid" ? "11111111-2222-4333-8444-555555555555" : "1";
+  const now = new Date().toISOString();
+  const inventions: Record<string, string> = {
+    uid: "11111111-2222-4333-8444-555555555555",
+    time: `${now.slice(0, 19)}Z`,
+    ip: "10.96.255.77",
+    microtime: `${now.slice(0, 23)}000Z`,
+  };
+  return inventions[kind] ?? "1";
 }
 
 function show(value: unknown): string {

@@ -12,10 +12,12 @@ export interface ControlPlane {
   createNamespace(name: string): Promise<void>;
   /** Lets it be as late as it was when what is recorded was answered. */
   reach(recorded: unknown): void;
+  /** Lets a controller rest until the function that is returned is called. */
+  freeze(controller: string): () => void;
   stop(): Promise<void>;
 }
 
-export async function startControlPlane(options: { controllers: boolean }): Promise<ControlPlane> {
+export async function startControlPlane(options: { controllers: boolean; rootCa?: boolean }): Promise<ControlPlane> {
   // Owners are ordered by time: what the recorder did within one second must not fall into two, nor two into one.
   const start = Date.now();
   let second = 0;
@@ -44,14 +46,16 @@ export async function startControlPlane(options: { controllers: boolean }): Prom
       );
       if (options.controllers) return;
       await client.create("serviceaccounts", { apiVersion: "v1", kind: "ServiceAccount", metadata });
-      const rootCa = { ...metadata, name: "kube-root-ca.crt" };
-      await client.create("configmaps", { apiVersion: "v1", kind: "ConfigMap", metadata: rootCa });
+      if (!options.rootCa) return;
+      const rootCa = { metadata: { ...metadata, name: "kube-root-ca.crt" }, data: { "ca.crt": server.ca } };
+      await client.create("configmaps", { apiVersion: "v1", kind: "ConfigMap", ...rootCa });
     },
     reach(recorded) {
       for (const [, number] of (JSON.stringify(recorded) ?? "").matchAll(/\{\{time:(\d+)\}\}/g)) {
         second = Math.max(second, Number(number));
       }
     },
+    freeze: (controller) => controllers?.freeze(controller) ?? (() => undefined),
     async stop() {
       await controllers?.stop();
       await server.stop();

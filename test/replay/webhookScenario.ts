@@ -179,6 +179,7 @@ class Player {
 
   async #perform(step: WebhookStep, exchange: RecordedExchange): Promise<string[]> {
     const { response } = exchange;
+    await this.#wire.learnWhatWasRead(exchange);
     const answer = await this.#wire.send({
       ...this.#webhooks.placed(exchange),
       ...bodyOf(step, exchange, this.#namespace),

@@ -35,7 +35,7 @@ export class Wire {
     if (step.auth !== "none" && headers["Authorization"] === undefined) {
       headers["Authorization"] = `Bearer ${this.#token}`;
     }
-    const text = step.bodyText ?? (step.body === undefined ? undefined : JSON.stringify(step.body));
+    const text = step.bodyText ?? (step.body === undefined ? undefined : JSON.stringify(grown(step.body)));
     return await send(`${this.#url}${fill(step.path ?? "")}${search}`, {
       method: (step.method ?? "GET") as "GET",
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, fill(value)])),
@@ -44,6 +44,18 @@ export class Wire {
       headersTimeout: answerWithinMs,
       bodyTimeout: answerWithinMs,
     });
+  }
+
+  /** A writer that read the object in between knows of it what no recorded answer shows. */
+  async learnWhatWasRead({ method, path = "", body }: RecordedRequest): Promise<void> {
+    const stated = (body as { metadata?: Record<string, unknown> } | undefined)?.metadata ?? {};
+    const unknown = ["uid", "resourceVersion"].filter(
+      (field) => typeof stated[field] === "string" && this.bindings.isUnknown(stated[field]),
+    );
+    if (method !== "PUT" || unknown.length === 0) return;
+    const answer = await this.send({ method: "GET", path });
+    const live = (await answer.body.json()) as { metadata?: Record<string, unknown> };
+    for (const field of unknown) this.bindings.learn(String(stated[field]), String(live.metadata?.[field] ?? "1"));
   }
 
   /** What an answer has other than the recorded one, except for its headers. */
@@ -61,8 +73,18 @@ export class Wire {
 
   #textDiffers(recorded: string, text: string): string[] {
     if (recorded === "(gzip)") return text.startsWith("\u001f") ? [] : ["text: want it compressed"];
-    return this.bindings.differences(recorded, text, "text");
+    // The recorder cut the end of indented documents.
+    const whole = recorded.startsWith("{") ? text.trimEnd() : text;
+    return this.bindings.differences(recorded, whole, "text");
   }
+}
+
+/** The recorder described a body that was too large instead of writing it out. */
+function grown(body: unknown): unknown {
+  const size = /^a Deployment with a (\d+) byte annotation$/.exec((body as { note?: string } | null)?.note ?? "")?.[1];
+  if (size === undefined) return body;
+  const annotations = { big: "x".repeat(Number(size)) };
+  return { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "big", annotations } };
 }
 
 export function headerDiffers(name: string, recorded: string | string[] | undefined, actual: unknown): string[] {
