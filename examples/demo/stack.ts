@@ -26,7 +26,7 @@ export interface StackOptions {
   /** Port of the API server; any free one when absent. */
   readonly port?: number;
   /** Gives up a start that is under way; afterwards nothing is left running. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 const root = join(import.meta.dirname, "..", "..");
@@ -39,7 +39,7 @@ const lean = ["--max-semi-space-size=1", "--max-old-space-size=256"];
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const failed = new AbortController();
-  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const signal = AbortSignal.any([failed.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const logFolder = await mkdtemp(join(tmpdir(), "weir-logs-"));
   const processes: WeirProcess[] = [];
   let stopping = false;
@@ -167,7 +167,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (const object of loadtesterService(loadtesterPort)) await cluster.apply(object);
     return { cluster, kubeconfig, proxyUrl: proxy, metricsUrl: metrics, logFolder, processes, broken, stop };
   } catch (error) {
-    isBroken = !options.signal.aborted;
+    isBroken = options.signal?.aborted !== true;
     failed.abort();
     await Promise.allSettled(starting);
     await stop();

@@ -1,0 +1,49 @@
+import { parseArgs } from "node:util";
+import { messageOf } from "../../api/index.ts";
+import { measureAdmission } from "./admission.ts";
+import { measureReaction } from "./reaction.ts";
+import { measureLoad } from "./sandboxLoad.ts";
+
+/** One line of figures; the first field says what was measured. */
+type Line = Readonly<Record<string, string | number>>;
+type Bench = (print: (line: Line) => void) => Promise<void>;
+
+const benches: Readonly<Record<string, Bench>> = {
+  admission: measureAdmission,
+  reaction: measureReaction,
+  async sandbox(print) {
+    const load = { deployments: 10_000, watches: 200, writesPerSecond: 500, seconds: 5 };
+    print({ bench: "sandbox", ...load, ...(await measureLoad(load)) });
+  },
+};
+
+const help = `npm run bench [-- name…] [--json]: figures, as JSON lines
+
+  ${Object.keys(benches).join(", ")}; all of them when none is named
+  --json   nothing but the lines: no word on standard error about what is being measured
+`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "boolean" }, help: { type: "boolean" } },
+  });
+  const unknown = positionals.filter((name) => !Object.hasOwn(benches, name));
+  if (values.help === true || unknown.length > 0) {
+    (unknown.length > 0 ? process.stderr : process.stdout).write(help);
+    return unknown.length > 0 ? 2 : 0;
+  }
+  for (const [name, bench] of Object.entries(benches)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    if (values.json !== true) process.stderr.write(`measuring ${name}\n`);
+    await bench((line) => void process.stdout.write(`${JSON.stringify(line)}\n`));
+  }
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
