@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { type Canary, strategyOf } from "../api/index.ts";
+import { analysisOf, type Canary, strategyOf } from "../api/index.ts";
 import { observedTraffic } from "./decide/plan.ts";
 import type { Answer, Observation, Question } from "./decide/types.ts";
 
@@ -78,8 +78,7 @@ export function createMetrics(options: { readonly version: string; readonly mesh
       weight.remove({ workload: `${name}-primary`, namespace });
       weight.remove({ workload: name, namespace });
       duration.remove({ name, namespace });
-      for (const metric of canary.spec.analysis?.metrics ?? [])
-        analysis.remove({ name, namespace, metric: metric.name });
+      for (const metric of analysisOf(canary).metrics ?? []) analysis.remove({ name, namespace, metric: metric.name });
     },
     answered(canary, question, answer) {
       if (question.kind !== "metric" || answer?.kind !== "metric") return;

@@ -85,7 +85,9 @@ export async function startController(options: RunOptions): Promise<Running> {
   });
   ready = () => caches.hasSynced;
 
+  let stopping = false;
   const work = (): void => {
+    if (stopping) return;
     queue = createQueue({
       process: loop.pass,
       concurrency: settings.concurrency,
@@ -105,6 +107,8 @@ export async function startController(options: RunOptions): Promise<Running> {
     port: status.port,
     caches,
     async stop() {
+      // A lease that comes now comes too late.
+      stopping = true;
       await queue?.stop(writeTimeoutMs);
       await loop.stop();
       await recorder.stop(1_000);

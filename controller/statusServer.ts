@@ -26,7 +26,8 @@ export async function startStatusServer(options: {
           .writeHead(options.ready() ? 200 : 503)
           .end(options.ready() ? "OK" : "caches are not filled yet");
       if (path === "/metrics") {
-        const text = await options.registry.metrics();
+        const text = await options.registry.metrics().catch(() => undefined);
+        if (text === undefined) return void response.writeHead(500).end("a metric could not be read");
         return void response.writeHead(200, { "content-type": options.registry.contentType }).end(text);
       }
       response

@@ -32,7 +32,7 @@ const aConfigMap = (name: string, data: Record<string, string> = {}): RawObject 
   data,
 });
 
-/** Against the cluster that KUBECONFIG names, else against an API server of its own. */
+/** Against the cluster that WEIR_TEST_KUBECONFIG names, else against an API server of its own. */
 describe("kube, on a real conversation", () => {
   let stop: () => Promise<void>;
   let own: ApiServer | undefined;
@@ -41,10 +41,10 @@ describe("kube, on a real conversation", () => {
   const watching: ListWatch[] = [];
 
   before(async () => {
-    const named = process.env["KUBECONFIG"];
+    const named = process.env["WEIR_TEST_KUBECONFIG"];
     if (named !== undefined) {
       stop = async () => undefined;
-      transport = createTransport(await loadKubeConfig({ env: process.env }), { userAgent: "weir-test/1" });
+      transport = createTransport(await loadKubeConfig({ path: named, env: {} }), { userAgent: "weir-test/1" });
     } else {
       const server = await startApiServer({ log: () => undefined });
       own = server;
