@@ -1,4 +1,4 @@
-import { annotations, type Canary, primaryTargetName, revisionOf, targetName } from "../api/index.ts";
+import { annotations, type Canary, isSameTemplate, primaryTargetName, revisionOf, targetName } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { fieldAt, isFields, numberAt, textAt } from "./fields.ts";
 import { annotationPatch, specPatch } from "./patch.ts";
@@ -45,8 +45,9 @@ export function mutateDeployment(request: AdmissionRequest, index: Index): Outco
 
 function underCanary(request: AdmissionRequest, canary: Canary, stage: Stage, old: unknown): Outcome {
   const { object } = request;
-  const revision = revisionOf(fieldAt(object, "spec", "template"));
-  const changed = old === undefined || revisionOf(fieldAt(old, "spec", "template")) !== revision;
+  const template = fieldAt(object, "spec", "template");
+  const revision = revisionOf(template);
+  const changed = old === undefined || !isSameTemplate(fieldAt(old, "spec", "template"), template);
   const stamps = stampsOf(object, old, revision, changed, request.userInfo.username ?? "");
   const answered = annotationPatch(object, stamps).length === 0;
   const replicas = replicasOf(object, old, canary, stage, answered || !changed);
