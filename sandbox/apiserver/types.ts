@@ -338,7 +338,7 @@ export interface ApiServer {
   /** A kubeconfig (YAML) for a user; `admin` is a member of system:masters. Makes the token on first use. */
   kubeconfig(user: string, groups?: readonly string[]): string;
   as(user: UserInfo): Client;
-  /** Requests answered so far, by user and then by `verb resource` (`get deployments`, `watch canaries`, `patch deployments/scale`). */
+  /** Requests answered so far, by user and then by `verb resource` (`get deployments`, `watch widgets`, `patch deployments/scale`). */
   requests(): Record<string, Record<string, number>>;
   /** Resolves a Service for webhook calls: `namespace/name:port` to a loopback address. Set by the network room. */
   resolveService: (namespace: string, name: string, port: number) => { host: string; port: number } | undefined;

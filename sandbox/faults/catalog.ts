@@ -7,7 +7,7 @@ export interface Concerned {
   readonly verb?: string;
   /** `deployments`, `deployments.apps`, `Deployment`, `deployments/scale`. */
   readonly resource?: string;
-  /** As the server knows it: `admin`, `system:serviceaccount:weir:controller`. */
+  /** As the server knows it: `admin`, `system:serviceaccount:demo:operator`. */
   readonly user?: string;
 }
 

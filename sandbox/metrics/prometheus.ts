@@ -43,7 +43,7 @@ export function findPrometheus(searchPath: string): string | undefined {
 
 /**
  * Runs Prometheus on one page that has everything. Its own service discovery passes new targets on only every five seconds,
- * too late for a canary that lives for twenty; so the sandbox gathers the pages and Prometheus scrapes the sum of them.
+ * too late for pods that live for twenty; so the sandbox gathers the pages and Prometheus scrapes the sum of them.
  * Rejects when it does not come up; `signal` ends it at any time.
  */
 export async function startPrometheus(

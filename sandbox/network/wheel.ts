@@ -3,7 +3,7 @@ export type Wheel = () => number;
 
 /**
  * Smooth weighted round robin: after any number of turns each share is off by less than one turn per choice, and the turns of
- * a small weight are spread out instead of bunched. So a canary at 5% of 100 requests gets 5, not "about 5".
+ * a small weight are spread out instead of bunched. So a backend at 5% of 100 requests gets 5, not "about 5".
  */
 export function createWheel(weights: readonly number[]): Wheel {
   const positive = weights.map((weight) => Math.max(0, weight));
