@@ -56,6 +56,25 @@ export function toStorage(resource: Resource, object: KubeObject): KubeObject {
   return isEvents(resource) ? convertEvent(object, "v1") : inVersion(resource, object, resource.storageVersion);
 }
 
+/** The stored form of an object that is about to be written; every served form of it can be had from then on. */
+export async function storageForm(resource: Resource, object: KubeObject): Promise<KubeObject> {
+  await convertAhead(resource, [object], resource.storageVersion);
+  const stored = toStorage(resource, object);
+  // Whoever reads another version later is told what is wrong with its conversion; the writer need not be.
+  for (const version of resource.versions) await convertAhead(resource, [stored], version).catch(() => undefined);
+  return stored;
+}
+
+/** To be awaited before `inVersion`, wherever something else than this process may have to convert. */
+export async function convertAhead(
+  resource: Resource,
+  objects: readonly KubeObject[],
+  version: string,
+  afresh = false,
+): Promise<void> {
+  await resource.strategy.convertAhead?.(objects, version, afresh);
+}
+
 /** The version in which built-in rules look at objects; rules of custom resources stand in the schema of each version. */
 export function ruleVersion(resource: Resource, requestVersion: string): string {
   return resource.custom ? requestVersion : resource.storageVersion;

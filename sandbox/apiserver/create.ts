@@ -1,6 +1,6 @@
 import { recordUpdate } from "./apply/managedFields.ts";
 import { attributesOf, managerOf, redecode, resetFieldsFor, type Written, warnOf } from "./attributes.ts";
-import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
+import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, storageForm } from "./cluster.ts";
 import { checkIdentity, decodeObject } from "./decode.ts";
 import { isEvents } from "./events.ts";
 import { dropDeletion, fillSystemFields } from "./metadata.ts";
@@ -56,10 +56,10 @@ export async function admitCreate(
   next = inVersion(resource, next, version);
   await cluster.admission.validate(attributesOf(call, choices, "CREATE", next, undefined), call.warn);
   checkNamespace(cluster, call, next.metadata.name ?? "");
-  return { object: storeNew(cluster, call, choices, next), created: true };
+  return { object: await storeNew(cluster, call, choices, next), created: true };
 }
 
-function storeNew(cluster: Cluster, call: Call, choices: WriteChoices, object: KubeObject): KubeObject {
+async function storeNew(cluster: Cluster, call: Call, choices: WriteChoices, object: KubeObject): Promise<KubeObject> {
   const { resource, version, namespace } = call.request;
   const name = object.metadata.name ?? "";
   const existing = cluster.store.get(keyOfResource(resource), namespace, name);
@@ -68,7 +68,7 @@ function storeNew(cluster: Cluster, call: Call, choices: WriteChoices, object: K
     throw alreadyExists(resource, name, deleting ? "object is being deleted: " : "");
   }
   if (choices.dryRun) return object;
-  const stored = cluster.store.create(keyOfResource(resource), toStorage(resource, object));
+  const stored = cluster.store.create(keyOfResource(resource), await storageForm(resource, object));
   return inVersion(resource, stored, version);
 }
 

@@ -1,4 +1,4 @@
-import { type Call, type Cluster, inVersion, keyOfResource } from "./cluster.ts";
+import { type Call, type Cluster, convertAhead, inVersion, keyOfResource } from "./cluster.ts";
 import { jsonProblem } from "./decode.ts";
 import { parseInteger } from "./options.ts";
 import { everything, type Predicate, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
@@ -20,6 +20,9 @@ const futureVersionMs = 3_000;
 /** GET of an object, or of its status (which is the object). */
 export async function readObject(cluster: Cluster, call: Call, query: URLSearchParams): Promise<KubeObject> {
   await reachVersion(cluster, parseVersion(query.get("resourceVersion")));
+  const { resource, namespace, name, version } = call.request;
+  const stored = cluster.store.get(keyOfResource(resource), namespace, name);
+  if (stored !== undefined) await convertAhead(resource, [stored], version, true);
   return findObject(cluster, call);
 }
 
@@ -41,7 +44,7 @@ export async function listObjects(cluster: Cluster, call: Call, query: URLSearch
   const wanted = parseVersion(query.get("resourceVersion"));
   if (token !== "") {
     if (wanted > 0) throw badRequest("specifying resource version is not allowed when using continue");
-    return continuedPage(cluster, call, selected, limit, decodeToken(token));
+    return await continuedPage(cluster, call, selected, limit, decodeToken(token));
   }
   await reachVersion(cluster, wanted);
   const exact = query.get("resourceVersionMatch") === "Exact";
@@ -54,6 +57,7 @@ export async function listObjects(cluster: Cluster, call: Call, query: URLSearch
   // A list at "any version" comes from the watch cache of a real server, which has no pages.
   const size = query.get("resourceVersion") === "0" || limit <= 0 ? Number.POSITIVE_INFINITY : limit;
   const page = pageOf(objects, selected, size, revision);
+  await convertAhead(resource, page.items, version);
   return { ...page, items: page.items.map((object) => inVersion(resource, object, version)) };
 }
 
@@ -100,7 +104,13 @@ interface Token {
   readonly start: string;
 }
 
-function continuedPage(cluster: Cluster, call: Call, selected: Selection, limit: number, token: Token): Page {
+async function continuedPage(
+  cluster: Cluster,
+  call: Call,
+  selected: Selection,
+  limit: number,
+  token: Token,
+): Promise<Page> {
   const { resource, namespace, version } = call.request;
   const key = keyOfResource(resource);
   const revision = token.revision < 0 ? cluster.store.revision : token.revision;
@@ -114,6 +124,7 @@ function continuedPage(cluster: Cluster, call: Call, selected: Selection, limit:
   }
   const rest = objects.filter((object) => pathOf(object) > token.start);
   const page = pageOf(rest, selected, limit <= 0 ? Number.POSITIVE_INFINITY : limit, revision);
+  await convertAhead(resource, page.items, version);
   return { ...page, items: page.items.map((object) => inVersion(resource, object, version)) };
 }
 

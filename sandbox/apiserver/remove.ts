@@ -1,5 +1,5 @@
 import { attributesOf } from "./attributes.ts";
-import { type Call, type Cluster, inVersion, keyOfResource, toStorage } from "./cluster.ts";
+import { type Call, type Cluster, convertAhead, inVersion, keyOfResource, toStorage } from "./cluster.ts";
 import { timestamp } from "./metadata.ts";
 import type { DeleteChoices } from "./options.ts";
 import { conflict, modifiedMeanwhile, notFound } from "./status.ts";
@@ -19,6 +19,7 @@ export async function deleteObject(cluster: Cluster, call: Call, choices: Delete
   for (let attempt = 1; ; attempt += 1) {
     const stored = cluster.store.get(keyOfResource(resource), namespace, name);
     if (stored === undefined) throw notFound(resource, name);
+    await convertAhead(resource, [stored], version);
     const attributes = attributesOf(call, choices, "DELETE", undefined, inVersion(resource, stored, version));
     await cluster.admission.mutate(attributes, (object) => object, call.warn);
     checkPreconditions(resource, stored, choices);

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { endpointOf } from "./admission/configurations.ts";
+import { WebhookTransport } from "./admission/transport.ts";
 import { createAdmission } from "./admission/webhooks.ts";
 import { groupsOf, renderKubeconfig, Tokens, withAuthenticated } from "./auth.ts";
 import { startAggregation } from "./authorization/aggregation.ts";
@@ -47,6 +49,9 @@ export interface KeptCluster {
 
 /** Answers that are under way when the server stops get this long. */
 const drainMs = 200;
+
+/** A conversion webhook has this long to answer. */
+const conversionSeconds = 30;
 
 /** Who the API server itself is when it writes. */
 const self: UserInfo = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
@@ -103,9 +108,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log: (message) => options.log({ level: "warn", message }),
   });
   cluster.admission = guardedAdmission(admission, authorizer);
+  const converters = new WebhookTransport((...service) => server.resolveService(...service));
   const stopCrds = installCrdSupport(registry, own, {
     now,
     log: (text) => options.log({ level: "warn", message: text }),
+    post: ({ spec }, body) => {
+      const endpoint = endpointOf(spec.conversion?.webhook?.clientConfig ?? {});
+      return converters.post(endpoint, body, { timeoutSeconds: conversionSeconds, cut: false });
+    },
   });
   await prepareNamespaces(own);
   await createRoles(own);
@@ -134,6 +144,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clientCertificate: (user, groups = []) => authority.issueClient(user, groups),
     async stop() {
       stopCrds();
+      converters.stop();
       aggregation.stop();
       authorizer.stop();
       admission.stop();

@@ -166,6 +166,8 @@ export interface Strategy {
   settle?(object: KubeObject): KubeObject;
   /** Between two served versions; identity (but for apiVersion) when absent. */
   convert?(object: KubeObject, toVersion: string): KubeObject;
+  /** Asks whoever converts objects of this kind, so that `convert` knows the answer; `afresh`: even if it knows one already. */
+  convertAhead?(objects: readonly KubeObject[], toVersion: string, afresh: boolean): Promise<void>;
   /** Warnings for the writer (deprecated versions, …). */
   warnings?(object: KubeObject, old: KubeObject | undefined): string[];
 }

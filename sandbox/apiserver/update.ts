@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { attributesOf, redecode, type Written, warnOf } from "./attributes.ts";
-import { type Call, type Cluster, inVersion, keyOfResource, ruleVersion, toStorage } from "./cluster.ts";
+import {
+  type Call,
+  type Cluster,
+  convertAhead,
+  inVersion,
+  keyOfResource,
+  ruleVersion,
+  storageForm,
+} from "./cluster.ts";
 import { keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
 import { conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
@@ -26,6 +34,7 @@ export async function updateObject(
   for (let attempt = 1; ; attempt += 1) {
     const stored = cluster.store.get(key, namespace, name);
     if (stored === undefined) throw notFound(resource, name);
+    await convertAhead(resource, [stored], version);
     const live = inVersion(resource, stored, version);
     const next = change(live);
     try {
@@ -62,7 +71,7 @@ async function admitUpdate(
   const errors = validationErrors(call, live, next2);
   if (errors.length > 0) throw invalid(resource.group, resource.kind, name, errors);
   await cluster.admission.validate(attributesOf(call, choices, "UPDATE", next2, live), call.warn);
-  return storeChanged(cluster, call, choices, live, next2);
+  return await storeChanged(cluster, call, choices, live, next2);
 }
 
 /** Lets the strategy keep what this (sub)resource may not change, and raise the generation. */
@@ -119,13 +128,13 @@ function uidConflict(call: Call, live: KubeObject, next: KubeObject): ApiError {
   return conflict(resource, name, why);
 }
 
-function storeChanged(
+async function storeChanged(
   cluster: Cluster,
   call: Call,
   choices: WriteChoices,
   live: KubeObject,
   next: KubeObject,
-): KubeObject {
+): Promise<KubeObject> {
   const { resource, namespace, name, version } = call.request;
   const key = keyOfResource(resource);
   const expected = live.metadata.resourceVersion ?? "";
@@ -137,7 +146,8 @@ function storeChanged(
       cluster.store.delete(key, namespace, name, expected);
       return next;
     }
-    return inVersion(resource, cluster.store.update(key, toStorage(resource, next), expected), version);
+    const form = await storageForm(resource, next);
+    return inVersion(resource, cluster.store.update(key, form, expected), version);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.code === 409) throw new LostRace();

@@ -121,14 +121,20 @@ describe("a CustomResourceDefinition in a running cluster", () => {
     await gone(definitions, widgets);
   });
 
-  it("whose conversion webhook would not be called says so", async () => {
-    const warnings: string[] = [];
+  it("whose conversion webhook is not there cannot be written in another version than the stored one", async () => {
     const definition = aDefinition({});
+    const [first] = definition["spec"].versions;
+    definition["spec"].versions = [first, { ...first, name: "v2", storage: false }];
     const service = { namespace: "default", name: "converter" };
     const webhook = { clientConfig: { service }, conversionReviewVersions: ["v1"] };
     definition["spec"].conversion = { strategy: "Webhook", webhook };
-    await client.create(definitions, definition, { warn: (text) => warnings.push(text) });
-    assert.match(warnings.join(), /Webhook is treated as None/);
+    await client.create(definitions, definition);
+    const widget = aWidget({});
+    const newer = { ...widget, apiVersion: widget.apiVersion.replace(/v1$/, "v2") };
+    await assert.rejects(client.create(widgets, newer), {
+      code: 500,
+      message: /failed: .*service "converter" not found/,
+    });
     await client.delete(definitions, "", widgets);
     await gone(definitions, widgets);
   });

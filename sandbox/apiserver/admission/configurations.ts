@@ -143,7 +143,8 @@ function ruleOf(stored: Partial<Rule>): Rule {
   };
 }
 
-function endpointOf(config: NonNullable<StoredWebhook["clientConfig"]>): Endpoint {
+/** Where a webhook is called, as its `clientConfig` says. */
+export function endpointOf(config: NonNullable<StoredWebhook["clientConfig"]>): Endpoint {
   const ca = config.caBundle ? { ca: Buffer.from(config.caBundle, "base64").toString("utf8") } : {};
   if (config.service === undefined) return { url: config.url ?? "", ...ca };
   const { namespace, name, path = "/", port = 443 } = config.service;

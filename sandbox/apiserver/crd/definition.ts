@@ -12,8 +12,15 @@ export interface DefinitionSpec {
   scope: "Namespaced" | "Cluster";
   names: DefinitionNames;
   versions: DefinitionVersion[];
-  conversion?: { strategy?: string; webhook?: unknown };
+  conversion?: { strategy?: string; webhook?: { clientConfig?: ClientConfig } };
   preserveUnknownFields?: boolean;
+}
+
+/** Where a conversion webhook is. */
+export interface ClientConfig {
+  url?: string;
+  caBundle?: string;
+  service?: { namespace: string; name: string; path?: string; port?: number };
 }
 
 export interface DefinitionNames {

@@ -29,7 +29,6 @@ export function definitionStrategy(base: Strategy): Strategy {
       object["status"] = { conditions: null, acceptedNames: { plural: "", kind: "" }, storedVersions };
     },
     prepareForUpdate: (object, old, subresource) => prepareUpdate(object as Definition, old as Definition, subresource),
-    warnings: (object, old) => [...(base.warnings?.(object, old) ?? []), ...conversionWarnings(object as Definition)],
     prepareForDelete: (object, now) => markedForDeletion(object as Definition, now),
   };
 }
@@ -50,12 +49,6 @@ function defaultDefinition(definition: Definition): void {
   }
   spec.conversion ??= { strategy: "None" };
   if (spec.preserveUnknownFields === false) delete spec.preserveUnknownFields;
-}
-
-/** Conversion webhooks are not called here; better said when the definition is written than found out later. */
-function conversionWarnings({ spec }: Definition): string[] {
-  if (spec.conversion?.strategy !== "Webhook") return [];
-  return ["spec.conversion.strategy Webhook is treated as None: between versions only apiVersion changes"];
 }
 
 /** Keys whose values are data of the defined objects: a null there is a value. */

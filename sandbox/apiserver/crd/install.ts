@@ -3,6 +3,7 @@ import type { Registry } from "../registry.ts";
 import { ApiError, type Client, type KubeObject } from "../types.ts";
 import { deleteAllObjects, releaseDefinition } from "./cleanup.ts";
 import { nameConflict, statusOf } from "./conditions.ts";
+import type { PostReview } from "./conversion.ts";
 import { type Definition, type DefinitionStatus, isEstablished } from "./definition.ts";
 import { cleanupFinalizer, definitionStrategy } from "./definitionStrategy.ts";
 import { resourceOf } from "./resource.ts";
@@ -14,6 +15,8 @@ export interface CrdSupportOptions {
   readonly now?: () => Date;
   /** What could not be done in the background, in one line. */
   readonly log?: (text: string) => void;
+  /** Calls conversion webhooks; without it versions differ in apiVersion only. */
+  readonly post?: PostReview;
 }
 
 /**
@@ -41,6 +44,7 @@ class DefinitionServer {
   readonly #client: Client;
   readonly #now: () => Date;
   readonly #log: (text: string) => void;
+  readonly #post: PostReview | undefined;
   readonly #served = new Map<string, Definition>();
   /** Definitions whose objects are being deleted. */
   readonly #going = new Set<string>();
@@ -51,6 +55,7 @@ class DefinitionServer {
     this.#client = client;
     this.#now = options.now ?? (() => new Date());
     this.#log = options.log ?? (() => undefined);
+    this.#post = options.post;
   }
 
   stop(): void {
@@ -64,7 +69,7 @@ class DefinitionServer {
     const changed = before === undefined || !jsonEqual(before.spec, definition.spec);
     if (changed && isEstablished({ ...definition, status })) {
       this.#served.set(name, definition);
-      this.#registry.add(resourceOf(definition));
+      this.#registry.add(resourceOf(definition, this.#post));
     }
     if (definition.metadata.deletionTimestamp !== undefined) this.#clean(definition);
     else if (!jsonEqual(status, definition.status)) this.#background(name, this.#writeStatus(definition, status));

@@ -1,6 +1,7 @@
 /** From a CustomResourceDefinition to the resource that the handlers serve. */
 import type { Resource, ScalePaths } from "../types.ts";
 import { columnsOf } from "./columns.ts";
+import { Conversions, type PostReview } from "./conversion.ts";
 import { type Definition, type DefinitionVersion, schemaOf, storageVersionOf } from "./definition.ts";
 import { customStrategy } from "./strategy.ts";
 import { compareVersions } from "./versions.ts";
@@ -8,8 +9,9 @@ import { compareVersions } from "./versions.ts";
 const verbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 /** All served versions, the preferred one first. */
-export function resourceOf(definition: Definition): Resource {
+export function resourceOf(definition: Definition, post?: PostReview): Resource {
   const { spec } = definition;
+  const webhook = spec.conversion?.strategy === "Webhook" && post !== undefined;
   const served = spec.versions.filter((version) => version.served).sort((a, b) => compareVersions(a.name, b.name));
   const byName = new Map(spec.versions.map((version) => [version.name, version]));
   const columns = new Map(served.map((version) => [version.name, columnsOf(version.additionalPrinterColumns)]));
@@ -26,7 +28,7 @@ export function resourceOf(definition: Definition): Resource {
     storageVersion: storageVersionOf(definition),
     verbs,
     subresources: subresourcesOf(served),
-    strategy: customStrategy(definition),
+    strategy: customStrategy(definition, webhook ? new Conversions(definition, post) : undefined),
     columns: (version) => columns.get(version) ?? columnsOf(undefined),
     openapi: (version) => schemaOf(definition, version) as Record<string, unknown>,
     selectableFields: served.flatMap((version) =>

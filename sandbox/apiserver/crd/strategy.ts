@@ -1,6 +1,7 @@
 /** What a CustomResourceDefinition makes of the objects it defines. */
 import type { FieldError, KubeObject, Strategy, TypeSchema } from "../types.ts";
 import { apiVersionOf } from "../types.ts";
+import type { Conversions } from "./conversion.ts";
 import { validateCustomObject } from "./customObject.ts";
 import { applyDefaults } from "./defaulting.ts";
 import { type Definition, type DefinitionScale, schemaOf, storageVersionOf } from "./definition.ts";
@@ -11,7 +12,7 @@ import { jsonEqual } from "./schema.ts";
 import { typeSchemaOf } from "./typeSchema.ts";
 
 /** The strategy of one definition as it stands; a changed definition gets a new one. */
-export function customStrategy(definition: Definition): Strategy {
+export function customStrategy(definition: Definition, conversions?: Conversions): Strategy {
   const hasStatus = (version: string) => specOf(definition, version)?.subresources?.status !== undefined;
   const typeSchemas = new Map<string, TypeSchema>();
   const settled = settler(definition);
@@ -39,7 +40,12 @@ export function customStrategy(definition: Definition): Strategy {
     prepareForUpdate: (object, old, subresource) =>
       prepareUpdate(object, old, subresource, hasStatus(versionOf(object))),
     settle: settled,
-    convert: (object, toVersion) => convert(definition, settled(object), toVersion),
+    convert: (object, toVersion) => convert(definition, settled(object), toVersion, conversions),
+    ...(conversions === undefined
+      ? {}
+      : {
+          convertAhead: (objects, toVersion, afresh) => conversions.ahead(objects.map(settled), toVersion, afresh),
+        }),
   };
 }
 
@@ -73,11 +79,19 @@ function settle(definition: Definition, stored: KubeObject): KubeObject {
   return jsonEqual(object, stored) ? stored : object;
 }
 
-/** Only apiVersion changes, and the other schema decides what stays; defaults are those of the stored version. */
-function convert(definition: Definition, object: KubeObject, toVersion: string): KubeObject {
+/**
+ * What a webhook made of it, else only apiVersion changes. The other schema decides what stays; defaults are those of the
+ * stored version.
+ */
+function convert(
+  definition: Definition,
+  object: KubeObject,
+  toVersion: string,
+  conversions: Conversions | undefined,
+): KubeObject {
   const apiVersion = apiVersionOf(definition.spec.group, toVersion);
   if (object.apiVersion === apiVersion) return object;
-  const next = { ...structuredClone(object), apiVersion };
+  const next = conversions?.find(object, apiVersion) ?? { ...structuredClone(object), apiVersion };
   const schema = schemaOf(definition, toVersion);
   pruneObject(schema, next);
   if (toVersion === storageVersionOf(definition)) applyDefaults(schema, next);
