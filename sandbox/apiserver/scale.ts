@@ -5,6 +5,7 @@ import { managerOf } from "./attributes.ts";
 import { objectMeta } from "./builtin/schemas/meta.ts";
 import { type Call, type Cluster, inVersion, ruleVersion } from "./cluster.ts";
 import { isRecord } from "./decode.ts";
+import { timestamp } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
 import { applyJsonPatch } from "./patch/json.ts";
 import { applyMergePatch } from "./patch/merge.ts";
@@ -16,6 +17,7 @@ import {
   apiVersionOf,
   clone,
   type KubeObject,
+  type ManagedFieldsEntry,
   type PatchType,
   type Resource,
   type ScalePaths,
@@ -219,7 +221,10 @@ function admissionOfScale(cluster: Cluster, call: Call, paths: ScalePaths): Clus
       const { object } = attributes;
       if (object === undefined) return undefined;
       const scale = seen(object);
-      const scaleAttributes = { ...attributes, object: scale, oldObject: seen(attributes.oldObject) };
+      const before = seen(attributes.oldObject);
+      const time = timestamp(cluster.now());
+      if (scale?.metadata.managedFields !== undefined) scale.metadata.managedFields = timed(scale, before, time);
+      const scaleAttributes = { ...attributes, object: scale, oldObject: before };
       const mutated = await cluster.admission.mutate(scaleAttributes, (each) => each, warn);
       const replicas = mutated?.["spec"]?.replicas ?? 0;
       if (!Number.isInteger(replicas)) throw new ApiError(500, "InternalError", "Internal error occurred: bad Scale");
@@ -237,6 +242,16 @@ function admissionOfScale(cluster: Cluster, call: Call, paths: ScalePaths): Clus
       await cluster.admission.validate(scaleAttributes, warn);
     },
   };
+}
+
+/** Owners of a Scale that this write made: webhooks see when, though it is not kept. */
+function timed(scale: KubeObject, before: KubeObject | undefined, time: string): ManagedFieldsEntry[] {
+  const known = new Set(
+    (before?.metadata.managedFields ?? []).map(({ manager, subresource }) => `${manager}/${subresource}`),
+  );
+  return (scale.metadata.managedFields ?? []).map((entry) =>
+    entry.time !== undefined || known.has(`${entry.manager}/${entry.subresource}`) ? entry : { ...entry, time },
+  );
 }
 
 function partsOf(path: string): string[] {
