@@ -58,7 +58,7 @@ interface Recorded {
 function answerTo(asked: Asked, recorded: ConversionReview | undefined): WebhookAnswer {
   if (recorded === undefined) return { response: { convertedObjects: convert(asked), result: { status: "Success" } } };
   if (typeof recorded.response === "string") {
-    return { status: recorded.response === "broken" ? 500 : 200, text: JSON.stringify(recorded.response) };
+    return { status: recorded.response === "broken" ? 500 : 200, text: recorded.response };
   }
   const { response } = recorded.response as { response: Recorded };
   const { uid } = recorded.request.request;
