@@ -29,19 +29,36 @@ export async function readJson(request: IncomingMessage, limitBytes = largestBod
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) {
     throw new HttpError(413, `the body is larger than ${limitBytes} bytes`);
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // Left open on purpose when it is too long: the refusal goes out on the same connection.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > limitBytes) {
-      throw new HttpError(413, `the body is larger than ${limitBytes} bytes`);
-    }
-    chunks.push(chunk);
-  }
+  const bytes = await readBytes(request, limitBytes);
   try {
-    return JSON.parse(Buffer.concat(chunks, length).toString("utf8"));
+    return JSON.parse(bytes.toString("utf8"));
   } catch {
     throw new HttpError(400, "the body is no JSON");
   }
+}
+
+/** By events: an async iterator costs more than parsing 12 KB does. */
+function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= limitBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      // Left open on purpose: the refusal goes out on the same connection.
+      request.removeListener("data", onData);
+      request.pause();
+      reject(new HttpError(413, `the body is larger than ${limitBytes} bytes`));
+    };
+    request.on("data", onData);
+    request.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length)),
+    );
+    request.once("error", reject);
+    // Also when the caller hangs up without an error being told. An error that nobody needs costs its stack trace, for each request.
+    request.once("close", () => request.complete || reject(new HttpError(400, "the body ended early")));
+  });
 }
