@@ -1,6 +1,7 @@
 export * from "./alertProvider.ts";
 export * from "./analysisSchema.ts";
 export * from "./canary.ts";
+export * from "./canonicalJson.ts";
 export * from "./defaults.ts";
 export * from "./durations.ts";
 export * from "./errors.ts";

@@ -1,30 +1,12 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
+import { canonicalJson } from "./canonicalJson.ts";
 
 /**
  * Identity of a pod template: `w1:` and 32 hex digits of the SHA-256 of its canonical JSON (sorted keys, no nulls). The prefix names
  * the rule: a later rule gets another one, so that an upgrade is recognised instead of taken for a new release.
  */
 export function revisionOf(template: unknown): string {
-  return `w1:${createHash("sha256").update(canonicalJson(template)).digest("hex").slice(0, 32)}`;
-}
-
-/** JSON with sorted keys, and without keys whose value is null: absent and null mean the same to the API server. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) {
-    return `[${value.map(canonicalJson).join(",")}]`;
-  }
-  if (typeof value !== "object" || value === null) {
-    return JSON.stringify(value) ?? "null";
-  }
-  // One growing text: entries, filters and joins would cost twice the time, and admission does this for every update.
-  let text = "";
-  for (const key of Object.keys(value).sort()) {
-    const field = (value as Readonly<Record<string, unknown>>)[key];
-    if (field !== null && field !== undefined) {
-      text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(field)}`;
-    }
-  }
-  return `{${text}}`;
+  return `w1:${hash("sha256", canonicalJson(template)).slice(0, 32)}`;
 }
 
 /** Whether both have the same canonical JSON, and so the same revision. Far cheaper than two hashes. */
