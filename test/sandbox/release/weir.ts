@@ -22,6 +22,8 @@ export interface ControllerOptions {
   readonly drainSeconds?: number;
   /** Of /metrics; any free one when absent. */
   readonly port?: number;
+  /** More flags; of two of one name the last counts. */
+  readonly flags?: readonly string[];
 }
 
 const provider = "gatewayapi:v1";
@@ -40,6 +42,7 @@ export async function runController(
     `--port=${options.port ?? 0}`,
     `--drain-seconds=${options.drainSeconds ?? 1}`,
     "--log-level=warn",
+    ...(options.flags ?? []),
   ]);
   if (typeof settings === "string") throw new Error("the controller's flags are not understood");
   const complaints: string[] = [];

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { canaryResource, type RawObject } from "../../../api/index.ts";
+import { type SkippingClock, skippingClock } from "../../unit/skippingClock.ts";
+import { controllerUser, type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
+import { aRelease } from "./manifests.ts";
+
+/** What the controller costs the API server, as the API server counts it. */
+describe("the cost of a canary", () => {
+  let cluster: ReleaseCluster;
+  let clock: SkippingClock;
+  let queries = 0;
+
+  before(async () => {
+    cluster = await startReleaseCluster();
+    clock = skippingClock();
+    // Without a Lease, whose renewals are no canary's doing, every request that is left is counted.
+    await cluster.startController({ clock, flags: ["--enable-leader-election=false"] });
+    const prometheus = createServer((_request, response) => {
+      queries += 1;
+      response.end('{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"100"]}]}}');
+    });
+    await new Promise<void>((resolve) => prometheus.listen(0, "127.0.0.1", resolve));
+    cluster.atEnd.push(async () => {
+      prometheus.closeAllConnections();
+      await new Promise((resolve) => prometheus.close(resolve));
+    });
+    const { port } = prometheus.address() as AddressInfo;
+    await cluster.addNamespace("cost");
+    const template: RawObject = {
+      apiVersion: "flagger.app/v1beta1",
+      kind: "MetricTemplate",
+      metadata: { name: "always-good", namespace: "cost" },
+      spec: { provider: { type: "prometheus", address: `http://127.0.0.1:${port}` }, query: "vector(100)" },
+    };
+    await cluster.apply(template);
+    const metrics = [{ name: "good", templateRef: { name: "always-good" }, thresholdRange: { min: 99 } }];
+    await cluster.bootstrap(aRelease("cost", { stepWeight: 10, maxWeight: 60, metrics }));
+  });
+  after(() => cluster.stop());
+
+  /** Requests of the controller since then, by verb and resource. */
+  const since = (before: Readonly<Record<string, number>>): Record<string, number> => {
+    const now = cluster.sandbox.apiServer.requests()[controllerUser] ?? {};
+    const differences = Object.entries(now).map(([what, count]) => [what, count - (before[what] ?? 0)] as const);
+    return Object.fromEntries(differences.filter(([, count]) => count > 0));
+  };
+  const count = (): Record<string, number> => ({ ...cluster.sandbox.apiServer.requests()[controllerUser] });
+
+  it("idle for five minutes: not one request", async () => {
+    const { resourceVersion } = cluster.canary("cost").metadata;
+    const before = count();
+    for (let minute = 0; minute < 5; minute++) {
+      clock.skip(59_900);
+      // What a timer sets off reaches the API server in a few turns of the loop; a round trip of our own lasts longer.
+      await cluster.api.get({ resource: canaryResource, namespace: "cost", name: "podinfo" });
+    }
+    assert.deepEqual(since(before), {});
+    assert.equal(cluster.canary("cost").metadata.resourceVersion, resourceVersion);
+  });
+
+  it("a step: the status, the route, an event, and one query for the metric", async () => {
+    await cluster.setImage("cost", "6.0.1");
+    await cluster.untilTold("cost", "canary weight 20");
+    await cluster.until("the weight being in the route", () => cluster.routed("cost") === 20);
+    const before = count();
+    const asked = queries;
+    await cluster.untilTold("cost", "canary weight 50");
+    await cluster.until("the weight being in the route", () => cluster.routed("cost") === 50);
+    assert.deepEqual(since(before), {
+      "create events": 3,
+      "patch canaries/status": 3,
+      "patch httproutes": 3,
+    });
+    assert.equal(queries - asked, 3);
+    await cluster.untilPhase("cost", "Succeeded");
+  });
+});
