@@ -29,7 +29,9 @@ export interface ReleaseCluster {
   apply(...objects: readonly RawObject[]): Promise<readonly string[]>;
   /** Makes a namespace with a load tester in it. */
   addNamespace(name: string): Promise<void>;
-  /** Namespace, Deployment and Service of podinfo, serving; then the Canary, initialized and its target empty. */
+  /** Namespace, Deployment and Service of podinfo, serving. */
+  bootstrapTarget(namespace: string, deployment?: Readonly<Record<string, unknown>>): Promise<void>;
+  /** The same; then the Canary, initialized and its target empty. */
   bootstrap(canary: Canary, deployment?: Readonly<Record<string, unknown>>): Promise<void>;
   setImage(namespace: string, tag: string): Promise<readonly string[]>;
   canary(namespace: string): Canary;
@@ -113,6 +115,12 @@ async function assemble(
   const told = followEvents(look);
   atEnd.push(async () => told.stop());
   const sight = eyes(look, told);
+  const bootstrapTarget: ReleaseCluster["bootstrapTarget"] = async (namespace, deployment) => {
+    await addNamespace(namespace);
+    await apply(...(await podinfo(namespace, deployment)));
+    const isServing = (): boolean => sight.deployment(namespace)["status"]?.readyReplicas > 0;
+    await sight.until(`podinfo of ${namespace} serving`, isServing);
+  };
   const env = { HTTP_PROXY: sandbox.network.proxyUrl, NO_PROXY: "127.0.0.1,localhost" };
   return {
     sandbox,
@@ -124,14 +132,10 @@ async function assemble(
     addNamespace,
     ...sight,
     ...trafficOf(sandbox, atEnd),
+    bootstrapTarget,
     async bootstrap(canary, deployment) {
       const namespace = canary.metadata.namespace ?? "";
-      await addNamespace(namespace);
-      await apply(...(await podinfo(namespace, deployment)));
-      await sight.until(
-        `podinfo of ${namespace} serving`,
-        () => sight.deployment(namespace)["status"]?.readyReplicas > 0,
-      );
+      await bootstrapTarget(namespace, deployment);
       await apply(canary);
       await sight.untilPhase(namespace, "Initialized");
       await sight.untilTargetIsEmpty(namespace);
