@@ -12,8 +12,17 @@ import {
 
 const gates = new Set(["confirm-rollout", "confirm-traffic-increase", "confirm-promotion"]);
 
+/** Told at every change of a target, and the same until the Canary is another object: caches replace objects, they never change them. */
+const told = new WeakMap<Canary, string>();
+
 /** What a change will go through, in a few words: "5% → 50% by 5 every 10s, about 1m40s, gate: confirm-promotion". */
 export function plan(canary: Canary): string {
+  const known = told.get(canary) ?? describe(canary);
+  told.set(canary, known);
+  return known;
+}
+
+function describe(canary: Canary): string {
   if (skipsAnalysis(canary)) {
     return "at once, without analysis";
   }
