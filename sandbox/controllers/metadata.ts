@@ -1,4 +1,5 @@
 /** Small pure questions about objects that every controller asks. */
+import { selectorOf, selects } from "../apiserver/admission/labels.ts";
 import type { KubeObject, OwnerReference } from "../apiserver/types.ts";
 import type { Condition, LabelSelector, Pod } from "./kinds.ts";
 
@@ -36,23 +37,7 @@ export function controllerReference(owner: KubeObject): OwnerReference {
 
 /** Whether labels satisfy a selector. An absent selector matches nothing, an empty one everything. */
 export function matchesSelector(selector: LabelSelector | undefined, labels: Record<string, string> = {}): boolean {
-  if (selector === undefined) return false;
-  for (const [name, value] of Object.entries(selector.matchLabels ?? {})) if (labels[name] !== value) return false;
-  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-      default:
-        return false;
-    }
-  });
+  return selector !== undefined && selects(selectorOf(selector), labels);
 }
 
 export function conditionOf(conditions: Condition[] | undefined, type: string): Condition | undefined {
