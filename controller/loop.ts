@@ -8,7 +8,8 @@ import {
   type ObjectRef,
   WeirError,
 } from "../api/index.ts";
-import { type ActOptions, act } from "./act/act.ts";
+import { act } from "./act/act.ts";
+import type { ActOptions } from "./act/lookup.ts";
 import { type Answers, createAsking } from "./asking.ts";
 import { decide } from "./decide/decide.ts";
 import type { Action, Answer, Decision, Observation, Question } from "./decide/types.ts";

@@ -4,7 +4,6 @@ import {
   type Canary,
   type CanaryStatus,
   canaryResource,
-  driftMarks,
   fieldManagers,
   fieldsOf,
   knownKeys,
@@ -12,26 +11,16 @@ import {
   providerOf,
   type RawObject,
   type Traffic,
-  WeirError,
 } from "../../api/index.ts";
 import type { Action, Generated } from "../decide/types.ts";
-import type { Api } from "../kube/api.ts";
 import { type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { fits } from "../workloads/fits.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
-import { generatedService, releasedApex, type ServiceRole, wasTurned, withoutOthers } from "../workloads/services.ts";
-import type { SelectorLabel, WorkloadKind } from "../workloads/workload.ts";
-
-export interface ActOptions {
-  readonly api: Api;
-  readonly caches: { get(ref: ObjectRef): RawObject | undefined; expect(ref: ObjectRef, written: RawObject): void };
-  readonly meshProvider: string;
-  readonly selectorLabels: readonly string[];
-  readonly includeLabelPrefix: readonly string[];
-  readonly signal: AbortSignal;
-}
+import { generatedService, type ServiceRole, withoutOthers } from "../workloads/services.ts";
+import { giveToPrimary, giveToTarget } from "./handBack.ts";
+import { type ActOptions, conflict, needed, refOf, selected } from "./lookup.ts";
 
 /** The actions that change objects. Events, counters and told hooks belong to the loop. */
 export type ObjectAction = Exclude<Action, { kind: "event" | "count" | "tell" }>;
@@ -210,80 +199,12 @@ async function setFinalizer(canary: Canary, present: boolean, options: ActOption
   if (present) options.caches.expect(canaryRef(canary), written);
 }
 
-/** Everybody to the apex Service, the apex Service to the target; neither is ours any more. */
-async function giveToTarget(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
-  const live = options.caches.get(refs.apexService);
-  const { target, label } = found(canary, refs, options);
-  // Without a label nothing was ever turned to a primary.
-  if (live !== undefined && !("obstacle" in label) && wasTurned(live, canary, label)) {
-    await orphan(refs.apexService, releasedApex(canary, label, target, live), options);
-  }
-  const router = routerFor(providerOf(canary, options.meshProvider));
-  for (const body of router?.release(canary, (ref) => options.caches.get(ref)) ?? []) {
-    await orphan(refOf(body, refs.routes), body, options);
-  }
-}
-
-/** What serves stays as it is and becomes the user's: garbage collection would take it with the Canary. */
-async function giveToPrimary(refs: Refs, options: ActOptions): Promise<void> {
-  const kept = [
-    refs.primary,
-    refs.primaryService,
-    refs.canaryService,
-    refs.apexService,
-    refs.primaryScaler,
-    ...refs.routes,
-  ].filter((ref) => ref !== undefined);
-  for (const ref of kept) {
-    if (options.caches.get(ref) !== undefined) await disown(ref, options);
-  }
-}
-
-/** A merge patch, so that what we stated before and leave out now stays. */
-async function orphan(ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
-  await disown(ref, options);
-  options.caches.expect(
-    ref,
-    await options.api.mergePatch(ref, body, { fieldManager: fieldManagers.service, signal: options.signal }),
-  );
-}
-
-/** Nobody's any more, and no mark keeps GitOps tools away from it. */
-async function disown(ref: ObjectRef, options: ActOptions): Promise<void> {
-  const unmarked = Object.fromEntries(Object.keys(driftMarks).map((mark) => [mark, null]));
-  const written = await options.api.mergePatch(
-    ref,
-    { metadata: { ownerReferences: null, annotations: unmarked } },
-    { fieldManager: fieldManagers.service, signal: options.signal },
-  );
-  options.caches.expect(ref, written);
-}
-
 async function applyNoted(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<void> {
   options.caches.expect(ref, await apply(ref, body, fieldManager, options));
 }
 
 function apply(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<RawObject> {
   return options.api.apply(ref.resource, body, { fieldManager, force: true, signal: options.signal });
-}
-
-interface Selected {
-  readonly kind: WorkloadKind;
-  readonly target: RawObject;
-  readonly label: SelectorLabel;
-}
-
-function selected(canary: Canary, refs: Refs, options: ActOptions): Selected {
-  const { kind, target, label } = found(canary, refs, options);
-  if ("obstacle" in label) throw conflict(label.obstacle);
-  return { kind, target, label };
-}
-
-function found(canary: Canary, refs: Refs, options: ActOptions) {
-  const kind = workloadKindOf(canary.spec.targetRef);
-  const target = refs.target === undefined ? undefined : options.caches.get(refs.target);
-  if (kind === undefined || target === undefined) throw conflict("the target went away");
-  return { kind, target, label: kind.selectorLabel(target, options.selectorLabels) };
 }
 
 /** The number of replicas that the webhook kept when it pinned the field. */
@@ -294,24 +215,4 @@ function wishOf(target: RawObject): number | undefined {
 
 function canaryRef(canary: Canary): ObjectRef {
   return { resource: canaryResource, namespace: canary.metadata.namespace ?? "", name: canary.metadata.name };
-}
-
-function refOf(body: RawObject, known: readonly ObjectRef[]): ObjectRef {
-  const found = known.find((ref) => ref.resource.kind === body.kind && ref.name === body.metadata.name);
-  if (found === undefined)
-    throw new WeirError(
-      "api.invalid",
-      "terminal",
-      `the router made ${body.kind} ${body.metadata.name}, which it does not watch`,
-    );
-  return found;
-}
-
-function needed(ref: ObjectRef | undefined): ObjectRef {
-  if (ref === undefined) throw conflict("the canary's kinds changed meanwhile");
-  return ref;
-}
-
-function conflict(message: string): WeirError {
-  return new WeirError("api.conflict", "conflict", message);
 }

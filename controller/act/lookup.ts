@@ -1,0 +1,56 @@
+import { type Canary, type ObjectRef, type RawObject, WeirError } from "../../api/index.ts";
+import type { Api } from "../kube/api.ts";
+import type { Refs } from "../observe/refs.ts";
+import { workloadKindOf } from "../workloads/registry.ts";
+import type { SelectorLabel, WorkloadKind } from "../workloads/workload.ts";
+
+export interface ActOptions {
+  readonly api: Api;
+  readonly caches: { get(ref: ObjectRef): RawObject | undefined; expect(ref: ObjectRef, written: RawObject): void };
+  readonly meshProvider: string;
+  readonly selectorLabels: readonly string[];
+  readonly includeLabelPrefix: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+interface Selected {
+  readonly kind: WorkloadKind;
+  readonly target: RawObject;
+  readonly label: SelectorLabel;
+}
+
+/** The target and what its pods are selected by. Throws a conflict where the world has moved on since the decision. */
+export function selected(canary: Canary, refs: Refs, options: ActOptions): Selected {
+  const { kind, target, label } = found(canary, refs, options);
+  if ("obstacle" in label) throw conflict(label.obstacle);
+  return { kind, target, label };
+}
+
+/** The same, for a target that may lack a usable label. */
+export function found(canary: Canary, refs: Refs, options: ActOptions) {
+  const kind = workloadKindOf(canary.spec.targetRef);
+  const target = refs.target === undefined ? undefined : options.caches.get(refs.target);
+  if (kind === undefined || target === undefined) throw conflict("the target went away");
+  return { kind, target, label: kind.selectorLabel(target, options.selectorLabels) };
+}
+
+/** Which of the watched objects a router's body is. */
+export function refOf(body: RawObject, known: readonly ObjectRef[]): ObjectRef {
+  const found = known.find((ref) => ref.resource.kind === body.kind && ref.name === body.metadata.name);
+  if (found === undefined)
+    throw new WeirError(
+      "api.invalid",
+      "terminal",
+      `the router made ${body.kind} ${body.metadata.name}, which it does not watch`,
+    );
+  return found;
+}
+
+export function needed(ref: ObjectRef | undefined): ObjectRef {
+  if (ref === undefined) throw conflict("the canary's kinds changed meanwhile");
+  return ref;
+}
+
+export function conflict(message: string): WeirError {
+  return new WeirError("api.conflict", "conflict", message);
+}
