@@ -13,7 +13,8 @@ const benches: Readonly<Record<string, Bench>> = {
   reaction: measureReaction,
   async sandbox(print) {
     const load = { deployments: 10_000, watches: 200, writesPerSecond: 500, seconds: 5 };
-    print({ bench: "sandbox", ...load, ...(await measureLoad(load)) });
+    const { deployments, watches, writesPerSecond: writesAskedPerSecond } = load;
+    print({ bench: "sandbox", deployments, watches, writesAskedPerSecond, ...(await measureLoad(load)) });
   },
 };
 
