@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { type Canary, type RawObject, revisionOf } from "../../../api/index.ts";
 import type { Hit, Traffic } from "../../../examples/demo/traffic.ts";
 import { type ReleaseCluster, startWeirCluster } from "./cluster.ts";
-import { readYaml } from "./manifests.ts";
+import { isOfTheMachine, readYaml } from "./manifests.ts";
 
 /** The guide's Canary and templates as they are written there; only their intervals are shorter. */
 async function guide(): Promise<{ templates: RawObject[]; canary: Canary }> {
@@ -21,9 +21,6 @@ async function guide(): Promise<{ templates: RawObject[]; canary: Canary }> {
 }
 
 const namespace = "test";
-/** How soon pods are ready and numbers there depends on the machine. */
-const isWaiting = (message: string): boolean => /not ready: waiting|no values found/.test(message);
-
 describe("the Gateway API guide", () => {
   let cluster: ReleaseCluster;
   let insiders: Traffic;
@@ -56,7 +53,7 @@ describe("the Gateway API guide", () => {
     assert.deepEqual(names("services"), ["flagger-loadtester", "podinfo", "podinfo-canary", "podinfo-primary"]);
     assert.deepEqual(names("httproutes.gateway.networking.k8s.io"), ["podinfo"]);
     assert.deepEqual(
-      cluster.told.of(namespace).filter((message) => !isWaiting(message)),
+      cluster.told.of(namespace).filter((message) => !isOfTheMachine(message)),
       ["all the metrics providers are available!", "Initialization done! podinfo.test"],
     );
     const [source, copy] = ["podinfo", "podinfo-primary"].map(
@@ -77,7 +74,7 @@ describe("the Gateway API guide", () => {
       cluster.told
         .of(namespace)
         .slice(before)
-        .filter((message) => !isWaiting(message)),
+        .filter((message) => !isOfTheMachine(message)),
       [
         "New revision detected! Scaling up podinfo.test",
         "Starting canary analysis for podinfo.test",
@@ -112,7 +109,7 @@ describe("the Gateway API guide", () => {
     const story = cluster.told
       .of(namespace)
       .slice(before)
-      .filter((message) => !isWaiting(message));
+      .filter((message) => !isOfTheMachine(message));
     assert.ok(story.some((message) => /^Halt podinfo\.test advancement error-rate \d+\.\d\d > 1$/.test(message)));
     assert.deepEqual(story.slice(-2), [
       "Rolling back podinfo.test failed checks threshold reached 5",

@@ -31,6 +31,11 @@ export async function podinfo(namespace: string, spec: Readonly<Record<string, u
     });
 }
 
+/** Events that depend on the machine the test runs on: how soon pods are ready and numbers there, and how fast it answers. */
+export function isOfTheMachine(message: string): boolean {
+  return /not ready: waiting|no values found|advancement (request duration|latency) /.test(message);
+}
+
 type Analysis = NonNullable<CanarySpec["analysis"]>;
 
 /** A Canary of podinfo behind the gateway, two quick steps to the promotion, nothing measured. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Canary, RawObject } from "../../../api/index.ts";
 import { type ReleaseCluster, startReleaseCluster, startWeirCluster } from "./cluster.ts";
-import { aRelease, readYaml } from "./manifests.ts";
+import { aRelease, isOfTheMachine, readYaml } from "./manifests.ts";
 
 describe("other providers and versions", { concurrency: true }, () => {
   let cluster: ReleaseCluster;
@@ -23,7 +23,7 @@ describe("other providers and versions", { concurrency: true }, () => {
     const story = cluster.told.of(namespace).slice(before);
     return {
       phase: status?.phase,
-      story: story.filter((message) => !/not ready: waiting|no values found/.test(message)),
+      story: story.filter((message) => !isOfTheMachine(message)),
       failed: traffic.hits.filter(({ ok }) => !ok),
     };
   }

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Canary, RawObject } from "../../../api/index.ts";
 import { type ReleaseCluster, startWeirCluster } from "./cluster.ts";
-import { readYaml } from "./manifests.ts";
+import { isOfTheMachine, readYaml } from "./manifests.ts";
 
 const namespace = "test";
-const isWaiting = (message: string): boolean => /not ready: waiting|no values found/.test(message);
 
 /** As the guide has it, in Traefik's old API group. */
 const ingressRoute: RawObject = {
@@ -39,8 +38,8 @@ describe("the Traefik guide", () => {
   });
   after(() => cluster.stop());
 
-  /** The guide's Canary with short intervals and these of its metrics. */
-  function hurried(...metrics: readonly string[]): Canary {
+  /** The guide's Canary with short intervals, this threshold, and these of its metrics. */
+  function hurried(threshold: number, ...metrics: readonly string[]): Canary {
     const { analysis } = canary.spec;
     assert.ok(analysis?.metrics);
     const chosen = analysis.metrics.filter(({ name }) => metrics.includes(name));
@@ -51,7 +50,7 @@ describe("the Traefik guide", () => {
         analysis: {
           ...analysis,
           interval: "1s",
-          threshold: 3,
+          threshold,
           metrics: chosen.map((metric) => ({ ...metric, interval: "3s" })),
         },
       },
@@ -59,7 +58,7 @@ describe("the Traefik guide", () => {
   }
 
   it("bootstraps a TraefikService and promotes by the built-in checks, without a failed request", async () => {
-    await cluster.apply(hurried("request-success-rate", "request-duration"));
+    await cluster.apply(hurried(10, "request-success-rate", "request-duration"));
     await cluster.untilPhase(namespace, "Initialized");
     await cluster.untilTargetIsEmpty(namespace);
     const names = (key: string) => cluster.look.list(key, namespace).map(({ metadata }) => metadata.name);
@@ -77,7 +76,7 @@ describe("the Traefik guide", () => {
     await visitors.stop();
     const story = cluster.told.of(namespace).slice(before);
     assert.deepEqual(
-      story.filter((message) => !isWaiting(message)),
+      story.filter((message) => !isOfTheMachine(message)),
       [
         "New revision detected! Scaling up podinfo.test",
         "Starting canary analysis for podinfo.test",
@@ -96,7 +95,7 @@ describe("the Traefik guide", () => {
   });
 
   it("takes back an image that answers errors, by success rate and by the guide's own template", async () => {
-    await cluster.apply(template, hurried("request-success-rate", "request-duration", "404s percentage"));
+    await cluster.apply(template, hurried(3, "request-success-rate", "request-duration", "404s percentage"));
     const visitors = cluster.call("http://app.example.com/", 20);
     const before = cluster.told.of(namespace).length;
     await cluster.setImage(namespace, "6.0.2-error");
