@@ -56,16 +56,20 @@ export function createCaches(options: CachesOptions): Caches {
     return started;
   };
 
+  // What was asked before the first list had no answer yet: everybody looks again.
+  const wakeAllOnce = (listed: ListWatch): void => {
+    void listed.store.synced.then(() => {
+      for (const canary of canaries.store.list()) options.onChange(keyOf(canary.metadata));
+    });
+  };
+
   const watchOf = (resource: Resource): ListWatch => {
     const known = watches.get(kindKey(resource));
     if (known !== undefined) return known;
     const started = watch(resource, (object) => {
       for (const canary of interests.of(resource, keyOf(object.metadata))) options.onChange(canary);
     });
-    // What was asked before the first list had no answer yet: everybody looks again.
-    void started.store.synced.then(() => {
-      for (const canary of canaries.store.list()) options.onChange(keyOf(canary.metadata));
-    });
+    wakeAllOnce(started);
     return started;
   };
   const storeOf = (resource: Resource): Store => watchOf(resource).store;
@@ -78,6 +82,7 @@ export function createCaches(options: CachesOptions): Caches {
     options.onChange(key);
   });
   const templates = watch(metricTemplateResource, () => {});
+  wakeAllOnce(templates);
 
   return {
     canaries: canaries.store,
