@@ -101,6 +101,12 @@ describe("the Traefik guide", () => {
     await cluster.setImage(namespace, "6.0.2-error");
     assert.equal((await cluster.untilOver(namespace)).status?.phase, "Failed");
     await cluster.untilTold(namespace, "Canary failed!");
+    await cluster.until("all traffic on the primary", () => {
+      const route = cluster.look.get("traefikservices.traefik.io", namespace, "podinfo")?.["spec"].weighted.services;
+      return route.every(
+        ({ name, weight }: { name: string; weight: number }) => weight === 0 || name !== "podinfo-canary",
+      );
+    });
     const turned = Date.now();
     await cluster.untilTargetIsEmpty(namespace);
     await visitors.stop();
