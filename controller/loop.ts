@@ -1,13 +1,4 @@
-import {
-  type Canary,
-  type CanaryHook,
-  canaryResource,
-  eventReason,
-  eventText,
-  messageOf,
-  type ObjectRef,
-  WeirError,
-} from "../api/index.ts";
+import { type Canary, type CanaryHook, eventReason, eventText, messageOf, WeirError } from "../api/index.ts";
 import { act } from "./act/act.ts";
 import type { ActOptions } from "./act/lookup.ts";
 import { type Answers, createAsking } from "./asking.ts";
@@ -19,6 +10,7 @@ import type { Logger } from "./kube/log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Caches } from "./observe/caches.ts";
 import { observe } from "./observe/observe.ts";
+import { canaryRef } from "./observe/refs.ts";
 import type { Settings } from "./settings.ts";
 
 /** Asks the world outside the cluster. Never throws: what goes wrong is an answer. */
@@ -113,12 +105,7 @@ function look(
   lastRoundAt: number | undefined,
   answers: Answers,
 ): Observation | undefined {
-  const self: ObjectRef = {
-    resource: canaryResource,
-    namespace: canary.metadata.namespace ?? "",
-    name: canary.metadata.name,
-  };
-  if (!options.caches.templates.hasSynced || !options.caches.ready([self])) return undefined;
+  if (!options.caches.templates.hasSynced || !options.caches.ready([canaryRef(canary)])) return undefined;
   const { meshProvider, selectorLabels, drainMs } = options.settings;
   return observe(canary, {
     caches: options.caches,

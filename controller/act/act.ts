@@ -13,7 +13,7 @@ import {
   type Traffic,
 } from "../../api/index.ts";
 import type { Action, Generated } from "../decide/types.ts";
-import { type Refs, refsOf } from "../observe/refs.ts";
+import { canaryRef, type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { fits } from "../workloads/fits.ts";
@@ -211,8 +211,4 @@ function apply(ref: ObjectRef, body: RawObject, fieldManager: string, options: A
 function wishOf(target: RawObject): number | undefined {
   const wish = Number(fieldsOf(target.metadata.annotations)[annotations.replicas] ?? Number.NaN);
   return Number.isInteger(wish) && wish > 0 ? wish : undefined;
-}
-
-function canaryRef(canary: Canary): ObjectRef {
-  return { resource: canaryResource, namespace: canary.metadata.namespace ?? "", name: canary.metadata.name };
 }

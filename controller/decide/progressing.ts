@@ -6,12 +6,14 @@ import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from
 import { rest } from "./rest.ts";
 import { rollback } from "./rollback.ts";
 import {
+  closedGate,
   endpointsQuestion,
   failedChecks,
   gate,
   hookQuestion,
   hookVerdicts,
   isAbout,
+  isClosedGate,
   perform,
   pollGate,
   roundQuestions,
@@ -128,7 +130,7 @@ function betweenRounds(seen: Observation, due: number): Decision {
 
 /** The last round was good and led to a closed gate. A round that fails meanwhile clears the sentence, and with it this short cut. */
 function atGate(seen: Observation): boolean {
-  return conditionMessage(seen, "Reconciling")?.startsWith("gate ") ?? false;
+  return isClosedGate(conditionMessage(seen, "Reconciling"));
 }
 
 function step(seen: Observation, events: readonly Action[]): Decision {
@@ -172,7 +174,7 @@ function increase(
   if (answer.state === "ask") return { actions: [], questions: answer.questions };
   if (answer.state === "open") return perform(...go(answer.events));
   const { name, namespace } = namesOf(seen.canary);
-  const waitingFor = `gate ${answer.hook.name} is closed`;
+  const waitingFor = closedGate(answer.hook);
   const status = writeStatus(seen, { waitingFor });
   // The gate's own news is told once: the status says since when it is closed.
   return pollGate(
@@ -194,7 +196,7 @@ function promotionGate(
   const { name, namespace } = namesOf(seen.canary);
   const entering = seen.canary.status?.phase !== "WaitingPromotion";
   return pollGate(
-    ...writeStatus(seen, { phase: "WaitingPromotion", waitingFor: `gate ${answer.hook.name} is closed` }),
+    ...writeStatus(seen, { phase: "WaitingPromotion", waitingFor: closedGate(answer.hook) }),
     ...(entering ? [...events, warn(eventText.waitingForPromotion(name, namespace, answer.hook.name))] : []),
   );
 }

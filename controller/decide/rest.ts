@@ -3,7 +3,7 @@ import { beginning, isPromoted } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { effectiveIterations, plannedTraffic } from "./plan.ts";
-import { gate, perform, pollGate, tell, wait, warn } from "./round.ts";
+import { closedGate, gate, perform, pollGate, tell, wait, warn } from "./round.ts";
 import { stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
@@ -61,7 +61,7 @@ export function throughGate(seen: Observation, target: Workload): Decision {
       const { name, namespace } = namesOf(seen.canary);
       const entering = phase !== "Waiting";
       return pollGate(
-        ...writeStatus(seen, { phase: "Waiting", waitingFor: `gate ${answer.hook.name} is closed` }),
+        ...writeStatus(seen, { phase: "Waiting", waitingFor: closedGate(answer.hook) }),
         ...(entering ? [warn(eventText.waitingForApproval(name, namespace, answer.hook.name))] : []),
       );
     }

@@ -136,3 +136,13 @@ export function gate(
 export function pollGate(...actions: readonly Action[]): Decision {
   return wait(gatePollMs, ...actions);
 }
+
+/** What a release that stands before a closed gate waits for, in the words of condition `Reconciling`. */
+export function closedGate(hook: CanaryHook): string {
+  return `gate ${hook.name} is closed`;
+}
+
+/** Whether a sentence is one of `closedGate`: the status is where the machine remembers that it stands before a gate. */
+export function isClosedGate(sentence: string | undefined): boolean {
+  return sentence !== undefined && /^gate .* is closed$/s.test(sentence);
+}

@@ -2,6 +2,7 @@ import {
   apexName,
   type Canary,
   canaryName,
+  canaryResource,
   type ObjectRef,
   primaryName,
   primaryTargetName,
@@ -24,6 +25,11 @@ export interface Refs {
   readonly scaler: ObjectRef | undefined;
   readonly primaryScaler: ObjectRef | undefined;
   readonly routes: readonly ObjectRef[];
+}
+
+/** The Canary itself. */
+export function canaryRef(canary: Canary): ObjectRef {
+  return { resource: canaryResource, namespace: canary.metadata.namespace ?? "", name: canary.metadata.name };
 }
 
 export function refsOf(canary: Canary, meshProvider: string): Refs {
