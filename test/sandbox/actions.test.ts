@@ -1,59 +1,30 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { loadAll } from "js-yaml";
 import { type Canary, fieldsOf, keyOf, type ObjectRef, type RawObject } from "../../api/index.ts";
 import { act, type ObjectAction } from "../../controller/act/act.ts";
-import { type Api, createApi } from "../../controller/kube/api.ts";
-import { loadKubeConfig } from "../../controller/kube/config.ts";
-import { createTransport, type Transport } from "../../controller/kube/transport.ts";
+import type { Api } from "../../controller/kube/api.ts";
 import { allRefs, refsOf } from "../../controller/observe/refs.ts";
 import { routerFor } from "../../controller/routers/registry.ts";
 import { deployment } from "../../controller/workloads/deployment.ts";
 import { fits } from "../../controller/workloads/fits.ts";
 import { generatedService, serviceResource } from "../../controller/workloads/services.ts";
-import { startApiServer } from "../../sandbox/apiserver/server.ts";
-import type { ApiServer } from "../../sandbox/apiserver/types.ts";
 import { aCanary } from "../unit/aCanary.ts";
 import { aDeployment } from "../unit/workloads/aDeployment.ts";
+import { startRoutingApi } from "./routingApi.ts";
 
 const namespace = "demo";
 const label = { key: "app", value: "shop" };
 const provider = "gatewayapi:v1";
-const crds = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  plural: "customresourcedefinitions",
-  kind: "CustomResourceDefinition",
-};
-
 /** What an action leaves behind must be what the next look calls right; otherwise it is done again and again. */
 describe("actions on an API server", () => {
-  let server: ApiServer;
-  let folder: string;
-  let transport: Transport;
   let api: Api;
+  let stop: () => Promise<void>;
 
   before(async () => {
-    server = await startApiServer({ log: () => undefined });
-    folder = await mkdtemp(join(tmpdir(), "actions-"));
-    const path = join(folder, "kubeconfig");
-    await writeFile(path, server.kubeconfig("admin"));
-    transport = createTransport(await loadKubeConfig({ path, env: {} }), { userAgent: "weir-test/1" });
-    api = createApi(transport);
-    const namespaces = { group: "", version: "v1", plural: "namespaces", kind: "Namespace" };
-    await api.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-    const text = await readFile(new URL("../../examples/crds/gateway-api.yaml", import.meta.url), "utf8");
-    for (const crd of loadAll(text) as RawObject[]) await api.create(crds, crd);
+    ({ api, stop } = await startRoutingApi(namespace, ["gateway-api.yaml"]));
     await api.create(deployment.resource, aDeployment({ metadata: { uid: undefined } }));
   });
-  after(async () => {
-    await transport.close();
-    await server.stop();
-    await rm(folder, { recursive: true });
-  });
+  after(() => stop());
 
   /** Performs it on what the server has now. */
   async function perform(canary: Canary, action: ObjectAction, selectorLabels = ["app"]): Promise<void> {

@@ -1,59 +1,28 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { loadAll } from "js-yaml";
 import { type Canary, fieldManagers, fieldsOf, type ObjectRef, type RawObject } from "../../api/index.ts";
-import { type Api, createApi } from "../../controller/kube/api.ts";
-import { loadKubeConfig } from "../../controller/kube/config.ts";
-import { createTransport, type Transport } from "../../controller/kube/transport.ts";
+import type { Api } from "../../controller/kube/api.ts";
 import { routerFor } from "../../controller/routers/registry.ts";
 import { horizontalPodAutoscaler } from "../../controller/scalers/hpa.ts";
 import { deployment, primaryDeployment } from "../../controller/workloads/deployment.ts";
 import { fits } from "../../controller/workloads/fits.ts";
 import { generatedService, serviceResource } from "../../controller/workloads/services.ts";
-import { startApiServer } from "../../sandbox/apiserver/server.ts";
-import type { ApiServer } from "../../sandbox/apiserver/types.ts";
 import { aCanary } from "../unit/aCanary.ts";
 import { aDeployment } from "../unit/workloads/aDeployment.ts";
+import { startRoutingApi } from "./routingApi.ts";
 
 const namespace = "demo";
 const options = { selectorLabels: ["app"], includeLabelPrefix: [] };
 const label = { key: "app", value: "shop" };
-const crds = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  plural: "customresourcedefinitions",
-  kind: "CustomResourceDefinition",
-};
-
 /** What an API server makes of our objects: its defaults must never look like a change, and applying again must write nothing. */
 describe("generated objects in an API server", () => {
-  let server: ApiServer;
-  let folder: string;
-  let transport: Transport;
   let api: Api;
+  let stop: () => Promise<void>;
 
   before(async () => {
-    server = await startApiServer({ log: () => undefined });
-    folder = await mkdtemp(join(tmpdir(), "generated-"));
-    const path = join(folder, "kubeconfig");
-    await writeFile(path, server.kubeconfig("admin"));
-    transport = createTransport(await loadKubeConfig({ path, env: {} }), { userAgent: "weir-test/1" });
-    api = createApi(transport);
-    const namespaces = { group: "", version: "v1", plural: "namespaces", kind: "Namespace" };
-    await api.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-    for (const file of ["gateway-api.yaml", "traefik.yaml"]) {
-      const text = await readFile(new URL(`../../examples/crds/${file}`, import.meta.url), "utf8");
-      for (const crd of loadAll(text) as RawObject[]) await api.create(crds, crd);
-    }
+    ({ api, stop } = await startRoutingApi(namespace, ["gateway-api.yaml", "traefik.yaml"]));
   });
-  after(async () => {
-    await transport.close();
-    await server.stop();
-    await rm(folder, { recursive: true });
-  });
+  after(() => stop());
 
   /** Applies twice and expects the second time to write nothing; the stored object. */
   async function applied(resource: ObjectRef["resource"], object: RawObject, fieldManager: string): Promise<RawObject> {
