@@ -71,7 +71,7 @@ export function neighbourWarnings(analysis: Partial<Analysis>, namespace: string
   for (const metric of Array.isArray(analysis.metrics) ? analysis.metrics : []) {
     const name = textAt(metric, "templateRef", "name");
     const where = textAt(metric, "templateRef", "namespace") || namespace;
-    if (name !== undefined && index.hasMetricTemplate(where, name) === false) {
+    if (name !== undefined && index.metricTemplate(where, name) === undefined) {
       found.push(
         warning(`there is no MetricTemplate ${name} in namespace ${where} yet: its check fails until there is`),
       );
@@ -80,7 +80,7 @@ export function neighbourWarnings(analysis: Partial<Analysis>, namespace: string
   for (const alert of Array.isArray(analysis.alerts) ? analysis.alerts : []) {
     const name = textAt(alert, "providerRef", "name");
     const where = textAt(alert, "providerRef", "namespace") || namespace;
-    if (name !== undefined && index.hasAlertProvider(where, name) === false) {
+    if (name !== undefined && index.alertProvider(where, name) === undefined) {
       found.push(warning(`there is no AlertProvider ${name} in namespace ${where} yet: its alerts are not sent`));
     }
   }

@@ -1,4 +1,5 @@
-import type { AdmissionReason, Canary, FieldIssue } from "../api/index.ts";
+import type { AdmissionReason, Canary, FieldIssue, RawObject } from "../api/index.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** `request` of an AdmissionReview, with the fields we read. Objects are unknown JSON: whoever calls may send anything. */
 export interface AdmissionRequest {
@@ -20,9 +21,14 @@ export interface Index {
   /** Canaries that release this workload. */
   canariesFor(namespace: string, kind: string, name: string): readonly Canary[];
   canariesIn(namespace: string): readonly Canary[];
-  /** Undefined while templates are not cached: nothing is said about them then. */
-  hasMetricTemplate(namespace: string, name: string): boolean | undefined;
-  hasAlertProvider(namespace: string, name: string): boolean | undefined;
+  /** Every Canary there is. For rare questions: it walks them all. */
+  canaries(): readonly Canary[];
+  metricTemplate(namespace: string, name: string): RawObject | undefined;
+  alertProvider(namespace: string, name: string): RawObject | undefined;
+  /** What the object in this request refers to; absent when nobody looked. */
+  readonly around?: Surroundings;
+  /** Whether Canaries may refer to objects of other namespaces. */
+  readonly crossNamespaceRefs: boolean;
   /** What routes traffic for a Canary that names no provider; empty when unknown. */
   readonly provider: string;
   /** Users whose writes pass untouched: our own controller. */

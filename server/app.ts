@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { messageOf } from "../api/index.ts";
 import type { Logger } from "../controller/kube/log.ts";
+import type { Surroundings } from "../mutators/surroundings.ts";
 import type { AdmissionRequest, Index, Mutator, Outcome } from "../mutators/types.ts";
 import { HttpError, readJson } from "./body.ts";
 import type { Metrics } from "./metrics.ts";
@@ -11,6 +12,8 @@ export interface AppOptions {
   readonly routes: ReadonlyMap<string, Mutator>;
   /** Undefined until the caches are complete: nothing can be answered from half a view. */
   index(): Index | undefined;
+  /** Reads what an object refers to; undefined when there is nothing to read. Absent: nobody looks. */
+  lookAround?(request: AdmissionRequest): Promise<Surroundings> | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Reviews that may be answered at the same time; more are sent away. */
@@ -63,7 +66,7 @@ function gate({ mostInFlight, metrics }: AppOptions): RequestHandler {
 }
 
 async function review(
-  { index, metrics }: AppOptions,
+  { index, metrics, lookAround }: AppOptions,
   path: string,
   mutator: Mutator,
   request: Request,
@@ -78,7 +81,8 @@ async function review(
   if ("unreadable" in read) {
     throw new HttpError(400, read.unreadable);
   }
-  const outcome = decide(mutator, read, known);
+  const looking = lookAround?.(read);
+  const outcome = decide(mutator, read, looking === undefined ? known : { ...known, around: await looking });
   send(response, 200, writeReview(read, outcome));
   const seconds = (performance.now() - started) / 1000;
   metrics.reviewed({ path, operation: read.operation, outcome: outcome.kind, why: outcome.why, seconds });

@@ -16,6 +16,8 @@ import type { Index } from "../mutators/types.ts";
 export interface CacheOptions extends Pick<ListWatchOptions, "transport"> {
   readonly provider: string;
   readonly controllerUsers: readonly string[];
+  /** Whether Canaries may refer to objects of other namespaces (default true). */
+  readonly crossNamespaceRefs?: boolean;
   readonly log: Logger;
 }
 
@@ -81,14 +83,15 @@ function logIncident(log: Logger, { plural }: Resource, incident: Incident): voi
 }
 
 function indexOver(canaries: Store, templates: Store, providers: Store, options: CacheOptions): Index {
-  const has = (store: Store) => (namespace: string, name: string) =>
-    store.get(keyOf({ namespace, name })) !== undefined;
+  const from = (store: Store) => (namespace: string, name: string) => store.get(keyOf({ namespace, name }));
   return {
     canariesFor: (namespace, kind, name) => canaries.byIndex("target", `${namespace}/${kind}/${name}`) as Canary[],
     canariesIn: (namespace) => canaries.byIndex("namespace", namespace) as Canary[],
-    hasMetricTemplate: has(templates),
-    hasAlertProvider: has(providers),
+    canaries: () => canaries.list() as Canary[],
+    metricTemplate: from(templates),
+    alertProvider: from(providers),
     provider: options.provider,
+    crossNamespaceRefs: options.crossNamespaceRefs ?? true,
     controllerUsers: new Set(options.controllerUsers),
   };
 }

@@ -37,6 +37,7 @@ async function serve(options: Options, log: Logger, version: string): Promise<vo
     transport,
     provider: options.provider,
     controllerUsers: options.controllerUsers,
+    crossNamespaceRefs: options.crossNamespaceRefs,
     log,
   });
   try {

@@ -13,6 +13,8 @@ export interface Options {
   readonly namespace: string;
   readonly controllerUsers: readonly string[];
   readonly provider: string;
+  readonly crossNamespaceRefs: boolean;
+  readonly readSecrets: boolean;
   readonly drainSeconds: number;
   readonly logLevel: LogLevel;
 }
@@ -31,6 +33,10 @@ The admission webhook: answers the API server about writes to Deployments, Canar
   --controller-user U   user of weir controller, whose writes pass untouched; may be repeated
                         (default system:serviceaccount:NAMESPACE:weir-controller)
   --mesh-provider P     provider of Canaries that name none (default kubernetes)
+  --no-cross-namespace-refs
+                        refuse Canaries that refer to a MetricTemplate, AlertProvider or Upstream of another namespace
+  --read-secrets        check that the Secret of a MetricTemplate or AlertProvider has the keys that it needs: reads that
+                        one Secret by name when the object is written, which needs the right to get secrets
   --drain-seconds N     how long to keep answering after SIGTERM (default 8)
   --log-level LEVEL     debug, info, warn or error (default info)
   --help                print this
@@ -58,6 +64,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     namespace,
     controllerUsers: values["controller-user"] ?? [`system:serviceaccount:${namespace}:weir-controller`],
     provider: values["mesh-provider"] ?? "kubernetes",
+    crossNamespaceRefs: values["no-cross-namespace-refs"] !== true,
+    readSecrets: values["read-secrets"] === true,
     drainSeconds: whole("--drain-seconds", values["drain-seconds"] ?? "8", 600),
     logLevel: level,
   };
@@ -77,6 +85,8 @@ function parsed(args: readonly string[]) {
         namespace: { type: "string" },
         "controller-user": { type: "string", multiple: true },
         "mesh-provider": { type: "string" },
+        "no-cross-namespace-refs": { type: "boolean" },
+        "read-secrets": { type: "boolean" },
         "drain-seconds": { type: "string" },
         "log-level": { type: "string" },
         help: { type: "boolean", short: "h" },

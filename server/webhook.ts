@@ -8,6 +8,7 @@ import { createApp } from "./app.ts";
 import type { CanaryCache } from "./canaryCache.ts";
 import { closeNow, drain } from "./drain.ts";
 import { createWebhookServer, listen } from "./listen.ts";
+import { createLookAround, type LookApi } from "./lookAround.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Options } from "./options.ts";
 import { publish } from "./publication.ts";
@@ -27,7 +28,7 @@ export interface WebhookParts {
   readonly log: Logger;
   readonly signals: StopSignals;
   readonly cache: CanaryCache;
-  readonly api: PublishApi & SecretApi;
+  readonly api: PublishApi & SecretApi & LookApi;
 }
 
 const secretName = "weir-server-tls";
@@ -73,7 +74,8 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
   metrics.certificate(serving.notAfter);
   progress.certified = true;
   const draining = () => signals.stop.aborted;
-  const app = createApp({ routes, index: cache.index, log, metrics, mostInFlight, draining });
+  const lookAround = createLookAround(api, options.readSecrets);
+  const app = createApp({ routes, index: cache.index, lookAround, log, metrics, mostInFlight, draining });
   const webhook = createWebhookServer(serving.pair, app);
   try {
     const port = await listen(webhook, options.host, options.port, "--port");

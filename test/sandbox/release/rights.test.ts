@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { RawObject } from "../../../api/index.ts";
+import { canaryResource, type RawObject } from "../../../api/index.ts";
 import { inSecret } from "../../../certs/authorityStore.ts";
 import { publishBundle } from "../../../certs/publish.ts";
 import { createApi } from "../../../controller/kube/api.ts";
@@ -92,8 +92,23 @@ describe("the rights of the two processes", () => {
     await cluster.addNamespace(namespace);
     await cluster.apply(...supplies());
     await Promise.all([cluster.bootstrap(gateway), cluster.bootstrap(traefik)]);
+    await tryDaemons();
     await Promise.all([cluster.setImage(namespace, "6.0.1"), cluster.setImage("rights-traefik", "6.0.1")]);
     await Promise.all([cluster.untilPhase(namespace, "Succeeded"), cluster.untilPhase("rights-traefik", "Failed")]);
+  }
+
+  /** What the server reads to judge a Canary of the other kinds; a dry run asks the same. */
+  async function tryDaemons(): Promise<void> {
+    const canary = aRelease(
+      namespace,
+      {},
+      {
+        targetRef: { apiVersion: "apps/v1", kind: "DaemonSet", name: "daemon" },
+        autoscalerRef: { apiVersion: "keda.sh/v1alpha1", kind: "ScaledObject", name: "daemon" },
+      },
+    );
+    const named = { ...canary, metadata: { ...canary.metadata, name: "daemon" } };
+    await cluster.api.create(canaryResource, named, { dryRun: true });
   }
 
   function supplies(): RawObject[] {

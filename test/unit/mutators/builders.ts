@@ -30,15 +30,21 @@ export function aCanary({ name = "podinfo", target = name, phase = "Succeeded", 
   };
 }
 
+function aNeighbour(kind: string, namespace: string, name: string, spec: object): RawObject {
+  return { apiVersion: "flagger.app/v1beta1", kind, metadata: { namespace, name }, spec };
+}
+
 /** An index over the given Canaries, all in namespace `demo`. */
 export function anIndex(canaries: readonly Canary[] = [], settings: Partial<Index> = {}): Index {
   return {
     canariesFor: (_namespace, kind, name) =>
       canaries.filter(({ spec }) => spec.targetRef.kind === kind && spec.targetRef.name === name),
     canariesIn: () => canaries,
-    hasMetricTemplate: () => true,
-    hasAlertProvider: () => true,
+    canaries: () => canaries,
+    metricTemplate: (namespace, name) => aNeighbour("MetricTemplate", namespace, name, { query: "up" }),
+    alertProvider: (namespace, name) => aNeighbour("AlertProvider", namespace, name, {}),
     provider: "",
+    crossNamespaceRefs: true,
     controllerUsers: new Set(["weir-controller"]),
     ...settings,
   };

@@ -228,7 +228,7 @@ test("target, Service name and provider cannot change under a running release", 
 test("references to what is not there yet, and checks without bounds, are warnings", () => {
   const metrics = [{ name: "latency", templateRef: { name: "latency", namespace: "flagger-system" } }];
   const object = withSpec({ analysis: { ...analysis, stepWeight: 5, metrics } });
-  const outcome = written(object, null, anIndex([], { hasMetricTemplate: () => false }));
+  const outcome = written(object, null, anIndex([], { metricTemplate: () => undefined }));
   assert.deepEqual(outcome.kind === "untouched" ? outcome.warnings : [], [
     "Weir: check latency has no thresholdRange: it fails on any value above 0",
     "Weir: there is no MetricTemplate latency in namespace flagger-system yet: its check fails until there is",
