@@ -34,9 +34,9 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
     case "shift":
       return route(canary, action.traffic, options);
     case "scaleTarget":
-      return scale(needed(refs.target), action.replicas, options);
+      return scale(canary, needed(refs.target), action.replicas, options);
     case "scalePrimary":
-      return scale(needed(refs.primary), action.replicas, options);
+      return scale(canary, needed(refs.primary), action.replicas, options);
     case "keepWish":
       return keepWish(needed(refs.target), action.replicas, options);
     case "unhold":
@@ -140,17 +140,12 @@ async function route(canary: Canary, traffic: Traffic, options: ActOptions): Pro
   );
 }
 
-/**
- * Through the scale subresource: at 0 it leaves `spec.replicas` without an owner (kube/FACTS.md), so that a user's own
- * server-side apply, which states the field, meets no conflict.
- */
-async function scale(ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
-  const written = await options.api.mergePatch(
-    ref,
-    { spec: { replicas } },
-    { subresource: "scale", fieldManager: fieldManagers.workload, signal: options.signal },
-  );
-  options.caches.expect(ref, written);
+async function scale(canary: Canary, ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
+  const scaling = workloadKindOf(canary.spec.targetRef)?.scaled(replicas);
+  if (scaling === undefined) return;
+  const { patch, ...where } = scaling;
+  const call = { ...where, fieldManager: fieldManagers.workload, signal: options.signal };
+  options.caches.expect(ref, await options.api.mergePatch(ref, patch, call));
 }
 
 async function keepWish(ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {

@@ -66,14 +66,19 @@ export function notReady(seen: Observation, workload: Workload): Decision {
 
 function notReadyText(seen: Observation, workload: Workload, why: string): string {
   const { target, namespace } = namesOf(seen.canary);
-  const primary = workload === seen.primary;
-  if (seen.canary.spec.targetRef.kind === "DaemonSet") {
-    const retriable = workload.readiness.ready || workload.readiness.retriable;
-    return primary
-      ? eventText.primaryDaemonSetNotReady(target, namespace, why)
-      : eventText.canaryDaemonSetNotReady(target, namespace, retriable, why);
-  }
-  return primary ? eventText.primaryNotReady(target, namespace, why) : eventText.canaryNotReady(target, namespace, why);
+  if (workload !== seen.primary)
+    return canaryNotReady(seen.canary, why, workload.readiness.ready || workload.readiness.retriable);
+  return seen.canary.spec.targetRef.kind === "DaemonSet"
+    ? eventText.primaryDaemonSetNotReady(target, namespace, why)
+    : eventText.primaryNotReady(target, namespace, why);
+}
+
+/** The known text for a canary that cannot serve. */
+export function canaryNotReady(canary: Canary, why: string, retriable: boolean): string {
+  const { target, namespace } = namesOf(canary);
+  return canary.spec.targetRef.kind === "DaemonSet"
+    ? eventText.canaryDaemonSetNotReady(target, namespace, retriable, why)
+    : eventText.canaryNotReady(target, namespace, why);
 }
 
 /**

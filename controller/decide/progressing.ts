@@ -1,6 +1,6 @@
 import { assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
-import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
+import { canaryNotReady, converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
 import { rest } from "./rest.ts";
@@ -52,7 +52,6 @@ function awaited(primary: Workload): boolean {
 
 /** A canary that carries traffic and has no pod left: its share goes back to the primary at once, and that is a failed check. */
 function lostPods(seen: Observation, target: Workload): Decision {
-  const { target: name, namespace } = namesOf(seen.canary);
   const why = target.readiness.ready ? "no pod is available" : target.readiness.why;
   return perform(
     ...writeStatus(seen, {
@@ -61,7 +60,7 @@ function lostPods(seen: Observation, target: Workload): Decision {
       iterations: 0,
       failedChecks: (seen.canary.status?.failedChecks ?? 0) + 1,
     }),
-    warn(eventText.canaryNotReady(name, namespace, why)),
+    warn(canaryNotReady(seen.canary, why, true)),
   );
 }
 

@@ -1,5 +1,5 @@
 import { type CanaryStatus, eventText } from "../../api/index.ts";
-import { namesOf } from "./converge.ts";
+import { canaryNotReady, namesOf } from "./converge.ts";
 import { hooksOf } from "./plan.ts";
 import { perform, warn } from "./round.ts";
 import { writeStatus } from "./status.ts";
@@ -17,7 +17,7 @@ export type Cause =
  */
 export function rollback(seen: Observation, cause: Cause): Decision {
   const { canary } = seen;
-  const { name, namespace, target } = namesOf(canary);
+  const { name, namespace } = namesOf(canary);
   return perform(
     ...writeStatus(seen, {
       phase: "Failed",
@@ -28,7 +28,7 @@ export function rollback(seen: Observation, cause: Cause): Decision {
         ? { message: `Canary analysis failed, ${canary.spec.targetRef.kind} scaled to zero: ${cause.because}` }
         : {}),
     }),
-    ...reasonEvents(seen, cause, target),
+    ...reasonEvents(seen, cause),
     warn(eventText.canaryFailed(name, namespace)),
     { kind: "count", outcome: "failed" },
     { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Failed" },
@@ -40,10 +40,10 @@ export function leftBehind({ canary, target }: Observation): NonNullable<CanaryS
   return { ...canary.status?.release, ...(target === undefined ? {} : { replicas: target.replicas }) };
 }
 
-function reasonEvents(seen: Observation, cause: Cause, target: string): readonly Action[] {
+function reasonEvents(seen: Observation, cause: Cause): readonly Action[] {
   const { name, namespace } = namesOf(seen.canary);
   if ("threshold" in cause)
     return [warn(eventText.rollingBackThreshold(name, namespace, seen.canary.status?.failedChecks ?? 0))];
   if ("manual" in cause) return [...cause.events, warn(eventText.rollingBackManually(name, namespace))];
-  return [warn(eventText.canaryNotReady(target, namespace, cause.because))];
+  return [warn(canaryNotReady(seen.canary, cause.because, false))];
 }

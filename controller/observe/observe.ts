@@ -76,9 +76,12 @@ function obstacleOf(
   labels: readonly string[],
 ): string | undefined {
   const router = routerFor(provider);
-  if (kind === undefined) return `targetRef.kind ${canary.spec.targetRef.kind} is not supported yet: use a Deployment`;
+  if (kind === undefined)
+    return `targetRef.kind ${canary.spec.targetRef.kind} is not supported yet: use a Deployment or a DaemonSet`;
   if (router === undefined)
     return `provider ${provider} is not supported yet: use gatewayapi:v1, gatewayapi:v1beta1, traefik or kubernetes`;
+  const unfit = target === undefined ? undefined : kind.obstacle(target);
+  if (unfit !== undefined) return unfit;
   const label = target === undefined ? undefined : kind.selectorLabel(target, labels);
   if (label !== undefined && "obstacle" in label) return label.obstacle;
   if (canary.spec.autoscalerRef !== undefined && scalerKindOf(canary.spec.autoscalerRef) === undefined) {
@@ -118,12 +121,14 @@ function common(
   now: number,
   mustServe: boolean,
 ): Pick<Workload, "replicas" | "readiness" | "available"> {
+  const progressAt = Date.parse(canary.status?.lastTransitionTime ?? "");
   const readiness = kind.readiness(workload, {
     name: workload.metadata.name,
     thresholdPercent,
     deadlineSeconds: progressDeadlineSeconds(canary),
     now,
     mustServe,
+    progressAt: Number.isNaN(progressAt) ? undefined : progressAt,
   });
   return { replicas: kind.replicas(workload), readiness, available: kind.available(workload) };
 }

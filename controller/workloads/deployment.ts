@@ -1,19 +1,7 @@
-import {
-  annotations,
-  type Canary,
-  type Fields,
-  fieldsOf,
-  numberOf,
-  ownerReferenceOf,
-  primaryTargetName,
-  type RawObject,
-  type Resource,
-  revisionOf,
-  textsOf,
-} from "../../api/index.ts";
+import { type Canary, fieldsOf, numberOf, type RawObject, type Resource } from "../../api/index.ts";
+import { primaryWorkload, revisionOfTarget, selectorLabel } from "./primary.ts";
 import { deploymentReadiness } from "./readiness.ts";
-import { inherited, primaryTemplate } from "./template.ts";
-import type { PrimaryOptions, SelectorLabel, WorkloadKind } from "./workload.ts";
+import type { PrimaryOptions, WorkloadKind } from "./workload.ts";
 
 const deploymentResource: Resource = {
   group: "apps",
@@ -22,73 +10,13 @@ const deploymentResource: Resource = {
   kind: "Deployment",
 };
 
-/** The revision of a primary that was made by another system. */
-const foreignRevision = "foreign";
-
-/**
- * The primary as the target wants it now, for server-side apply by one field manager. Everything in the target's spec is copied but
- * for `paused` (a held target must not hold its primary) and `replicas` (see the options). The same target gives the same bytes: no
- * random ids, so applying twice restarts no pod. Remembers on itself which revision it was made from.
- */
+/** Everything in the target's spec is copied but for `paused` (a held target must not hold its primary) and `replicas` (see the options). */
 export function primaryDeployment(canary: Canary, target: RawObject, options: PrimaryOptions): RawObject {
-  const label = selectorLabel(target, options.selectorLabels);
-  if ("obstacle" in label) {
-    // Callers ask for the label first; this keeps a mistake from making a primary that takes the target's pods.
-    throw new TypeError(label.obstacle);
-  }
-  const primaryLabel = { [label.key]: `${label.value}-primary` };
-  const { paused: _paused, replicas: _replicas, selector: _selector, template, ...spec } = fieldsOf(target["spec"]);
-  return {
-    apiVersion: "apps/v1",
-    kind: deploymentResource.kind,
-    metadata: {
-      name: primaryTargetName(canary),
-      namespace: target.metadata.namespace ?? "",
-      labels: { ...inherited(target.metadata.labels, options.includeLabelPrefix), ...primaryLabel },
-      annotations: {
-        ...inherited(target.metadata.annotations, options.includeLabelPrefix),
-        [annotations.revision]: revisionOfTarget(target),
-      },
-      ownerReferences: [ownerReferenceOf(canary)],
-    },
-    spec: {
-      ...spec,
-      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-      selector: { matchLabels: primaryLabel },
-      template: primaryTemplate(template, label),
-    },
-  };
-}
-
-/** The first label of the target's selector that we may use, or the known text that there is none. */
-export function selectorLabel(
-  target: RawObject,
-  selectorLabels: readonly string[],
-): SelectorLabel | { readonly obstacle: string } {
-  const labels = textsOf(fieldsOf(fieldsOf(target["spec"])["selector"])["matchLabels"]);
-  const key = selectorLabels.find((wanted) => labels[wanted] !== undefined);
-  const value = key === undefined ? undefined : labels[key];
-  if (key === undefined || value === undefined) {
-    const { name, namespace } = target.metadata;
-    return {
-      obstacle: `getSelectorLabel failed: deployment ${name}.${namespace ?? ""} spec.selector.matchLabels must contain one of [${selectorLabels.join(" ")}]`,
-    };
-  }
-  return { key, value };
-}
-
-/** The revision of the target's template: what a release is about. */
-export function revisionOfTarget(target: RawObject): string {
-  return revisionOf(templateOf(target));
-}
-
-/** The revision a primary was made from; `foreign` when another system made it and says nothing we understand. */
-export function revisionOfPrimary(primary: RawObject): string {
-  return primary.metadata.annotations?.[annotations.revision] ?? foreignRevision;
-}
-
-function templateOf(target: RawObject): Fields {
-  return fieldsOf(fieldsOf(target["spec"])["template"]);
+  const { paused: _paused, replicas: _replicas, selector: _selector, template: _, ...spec } = fieldsOf(target["spec"]);
+  return primaryWorkload(deploymentResource, canary, target, options, {
+    ...spec,
+    ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+  });
 }
 
 function replicas(workload: RawObject): number {
@@ -97,10 +25,14 @@ function replicas(workload: RawObject): number {
 
 export const deployment: WorkloadKind = {
   resource: deploymentResource,
+  obstacle: () => undefined,
   selectorLabel,
   primary: primaryDeployment,
   revisionOfTarget,
   replicas,
+  // Through the scale subresource: at 0 it leaves `spec.replicas` without an owner (kube/FACTS.md), so that a user's own
+  // server-side apply, which states the field, meets no conflict.
+  scaled: (count) => ({ patch: { spec: { replicas: count } }, subresource: "scale" }),
   available: (workload) => numberOf(fieldsOf(workload["status"])["availableReplicas"]) ?? 0,
   readiness: deploymentReadiness,
 };

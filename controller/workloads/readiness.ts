@@ -51,6 +51,44 @@ function withDeadline(why: string, status: Fields, options: ReadinessOptions): R
   return options.now > deadline ? { ...waiting(why), retriable: false } : { ...waiting(why), recheckAt: deadline + 1 };
 }
 
+/** Whether a DaemonSet runs its template on every node that fits. Its own status knows no deadline: it is counted from the last progress. */
+export function daemonSetReadiness(set: RawObject, isParked: boolean, options: ReadinessOptions): Readiness {
+  const status = fieldsOf(set["status"]);
+  if ((set.metadata.generation ?? 0) > (numberOf(status["observedGeneration"]) ?? 0)) {
+    return { ...waiting("observed daemonset generation less than desired generation"), settling: true };
+  }
+  if (isParked) {
+    return options.mustServe ? waiting("it is kept off its nodes") : { ready: true };
+  }
+  const why = missingPods(status, options.thresholdPercent);
+  if (why === undefined) {
+    return { ready: true };
+  }
+  if (options.progressAt === undefined) {
+    return waiting(why);
+  }
+  const deadline = options.progressAt + options.deadlineSeconds * 1000;
+  return options.now > deadline
+    ? { ready: false, why: `exceeded its progressDeadlineSeconds: ${options.deadlineSeconds}`, retriable: false }
+    : { ...waiting(why), recheckAt: deadline + 1 };
+}
+
+function missingPods(status: Fields, thresholdPercent: number): string | undefined {
+  const wanted = numberOf(status["desiredNumberScheduled"]) ?? 0;
+  const updated = numberOf(status["updatedNumberScheduled"]) ?? 0;
+  const available = numberOf(status["numberAvailable"]) ?? 0;
+  const need = Math.trunc((wanted * thresholdPercent) / 100);
+  if (wanted === 0) {
+    return "no node fits its pods";
+  }
+  if (updated < wanted) {
+    return `${updated} out of ${wanted} new pods have been updated`;
+  }
+  return available < need
+    ? `${available} of ${need} (readyThreshold ${thresholdPercent}%) updated pods are available`
+    : undefined;
+}
+
 function waiting(why: string): { ready: false; why: string; retriable: boolean } {
   return { ready: false, why: `waiting for rollout to finish: ${why}`, retriable: true };
 }

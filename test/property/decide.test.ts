@@ -69,7 +69,13 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-90, 90).map((minutes): Move => ({ kind: "clock", minutes })) },
 );
 
-const shape = fc.constantFrom(
+interface Shape {
+  readonly analysis: Parameters<typeof aWorld>[0];
+  readonly provider: string;
+  readonly kind?: "DaemonSet";
+}
+
+const shape = fc.constantFrom<Shape>(
   { analysis: { stepWeight: 10, maxWeight: 50 }, provider: "gatewayapi:v1" },
   { analysis: { stepWeights: [1, 5, 40, 80] }, provider: "traefik" },
   { analysis: { stepWeight: 30, maxWeight: 100, stepWeightPromotion: 40 }, provider: "gatewayapi:v1" },
@@ -79,6 +85,7 @@ const shape = fc.constantFrom(
     provider: "gatewayapi:v1",
   },
   { analysis: { iterations: 2 }, provider: "kubernetes" },
+  { analysis: { stepWeight: 20, maxWeight: 60 }, provider: "gatewayapi:v1", kind: "DaemonSet" as const },
 );
 
 const story = fc.record({ shape, moves: fc.array(move, { minLength: 20, maxLength: 120 }) });
@@ -253,15 +260,17 @@ function makeKind(world: World): void {
 
 test("whatever happens, no law of traffic and promotion is broken", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider }, moves }) => play(aWorld(analysis, provider), moves, decide)),
+    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) =>
+      play(aWorld(analysis, provider, kind), moves, decide),
+    ),
     { numRuns: runs },
   );
 });
 
 test("whatever happened, a kind world ends at rest: the revision is settled, weights and replicas are where they belong", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider }, moves }) => {
-      const world = aWorld(analysis, provider);
+    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) => {
+      const world = aWorld(analysis, provider, kind);
       play(world, moves, decide);
       makeKind(world);
       runToRest(world, decide);
@@ -283,8 +292,8 @@ test("whatever happened, a kind world ends at rest: the revision is settled, wei
 
 test("deciding is deterministic, and at rest there is nothing left to decide", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider }, moves }) => {
-      const world = aWorld(analysis, provider);
+    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) => {
+      const world = aWorld(analysis, provider, kind);
       play(world, moves, decide);
       const seen = observe(world);
       assert.deepEqual(decide(seen), decide(structuredClone(seen)));
@@ -298,8 +307,8 @@ test("deciding is deterministic, and at rest there is nothing left to decide", (
 
 test("a deletion at any moment ends soon, and what serves then is available", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider }, moves }) => {
-      const world = aWorld(analysis, provider);
+    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) => {
+      const world = aWorld(analysis, provider, kind);
       play(world, moves, decide);
       makeKind(world);
       if (world.finalizers.length === 0) return;
@@ -316,7 +325,7 @@ test("a deletion at any moment ends soon, and what serves then is available", ()
 test("the stories go everywhere: no phase is left out", () => {
   const visited = new Map<string, number>();
   for (const { shape: setting, moves } of fc.sample(story, { numRuns: 300, seed: 7 })) {
-    play(aWorld(setting.analysis, setting.provider), moves, (seen) => {
+    play(aWorld(setting.analysis, setting.provider, setting.kind), moves, (seen) => {
       const phase = seen.canary.status?.phase ?? "";
       visited.set(phase, (visited.get(phase) ?? 0) + 1);
       return decide(seen);
@@ -370,8 +379,8 @@ test("the laws have teeth: machines with planted mistakes are caught", () => {
   };
   for (const [name, machine] of Object.entries(mistakes)) {
     const result = fc.check(
-      fc.property(story, ({ shape: { analysis, provider }, moves }) =>
-        play(aWorld(analysis, provider), moves, machine),
+      fc.property(story, ({ shape: { analysis, provider, kind }, moves }) =>
+        play(aWorld(analysis, provider, kind), moves, machine),
       ),
       { numRuns: 400 },
     );

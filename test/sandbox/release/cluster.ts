@@ -11,7 +11,7 @@ import { startTraffic, type Traffic, type TrafficOptions } from "../../../exampl
 import { createLoadtester } from "../../../loadtester/app.ts";
 import type { Client, KubeObject } from "../../../sandbox/apiserver/types.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../../sandbox/start.ts";
-import { loadtesterOutside, podinfo, readYaml, resourceOf } from "./manifests.ts";
+import { loadtesterOutside, podinfo, readYaml, resourceOf, withImage } from "./manifests.ts";
 import { followEvents, type Told, untilFound } from "./watching.ts";
 import { type ControllerOptions, runController, runServer, type Stoppable } from "./weir.ts";
 
@@ -33,7 +33,7 @@ export interface ReleaseCluster {
   bootstrapTarget(namespace: string, deployment?: Readonly<Record<string, unknown>>): Promise<void>;
   /** The same; then the Canary, initialized and its target empty. */
   bootstrap(canary: Canary, deployment?: Readonly<Record<string, unknown>>): Promise<void>;
-  setImage(namespace: string, tag: string): Promise<readonly string[]>;
+  setImage(namespace: string, tag: string, plural?: "deployments" | "daemonsets"): Promise<readonly string[]>;
   canary(namespace: string): Canary;
   deployment(namespace: string, name?: string): KubeObject;
   /** Share of the canary in the HTTPRoute; undefined without one. */
@@ -140,14 +140,13 @@ async function assemble(
       await sight.untilPhase(namespace, "Initialized");
       await sight.untilTargetIsEmpty(namespace);
     },
-    async setImage(namespace, tag) {
-      const container = { name: "podinfod", image: `stefanprodan/podinfo:${tag}` };
+    async setImage(namespace, tag, plural = "deployments") {
       const answer = await transport.request({
         method: "PATCH",
-        path: `/apis/apps/v1/namespaces/${namespace}/deployments/podinfo`,
+        path: `/apis/apps/v1/namespaces/${namespace}/${plural}/podinfo`,
         contentType: "application/strategic-merge-patch+json",
         query: { fieldManager: "kubectl-set" },
-        body: { spec: { template: { spec: { containers: [container] } } } },
+        body: withImage(tag),
       });
       return answer.warnings;
     },

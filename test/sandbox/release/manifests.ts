@@ -31,6 +31,20 @@ export async function podinfo(namespace: string, spec: Readonly<Record<string, u
     });
 }
 
+/** The same as a DaemonSet. */
+export async function podinfoEverywhere(namespace: string): Promise<RawObject[]> {
+  return (await podinfo(namespace)).map((object) => {
+    if (object.kind !== "Deployment") return object;
+    const { replicas: _replicas, strategy: _strategy, progressDeadlineSeconds: _, ...spec } = fieldsOf(object["spec"]);
+    return { ...object, kind: "DaemonSet", spec };
+  });
+}
+
+/** A strategic merge patch of podinfo's image. */
+export function withImage(tag: string): object {
+  return { spec: { template: { spec: { containers: [{ name: "podinfod", image: `stefanprodan/podinfo:${tag}` }] } } } };
+}
+
 /** Events that depend on the machine the test runs on: how soon pods are ready and numbers there, and how fast it answers. */
 export function isOfTheMachine(message: string): boolean {
   return /not ready: waiting|no values found|advancement (request duration|latency) /.test(message);

@@ -12,7 +12,7 @@ import { loadKubeConfig } from "../../../controller/kube/config.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
 import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/apiserver/authorization/rules.ts";
 import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
-import { aRelease, readYaml } from "./manifests.ts";
+import { aRelease, podinfoEverywhere, readYaml } from "./manifests.ts";
 
 /** Granted for what no request asks the sandbox: `role: verb group/resource`. */
 const unasked: readonly string[] = [
@@ -77,8 +77,8 @@ describe("the rights of the two processes", () => {
   }
 
   /**
-   * A good release behind the gateway with an autoscaler and a metric that needs credentials; one by Traefik that fails its
-   * check again and again, which is one event that is counted up.
+   * Good releases, one of a DaemonSet, one behind the gateway with an autoscaler and a metric that needs credentials; one by Traefik
+   * that fails its check again and again, which is one event that is counted up.
    */
   async function releaseEveryWay(): Promise<void> {
     const reference = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", name: "podinfo" } as const;
@@ -91,7 +91,7 @@ describe("the rights of the two processes", () => {
     const traefik = aRelease("rights-traefik", measured({ max: 0 }), { provider: "traefik" });
     await cluster.addNamespace(namespace);
     await cluster.apply(...supplies());
-    await Promise.all([cluster.bootstrap(gateway), cluster.bootstrap(traefik)]);
+    await Promise.all([cluster.bootstrap(gateway), cluster.bootstrap(traefik), releaseDaemons("rights-daemons")]);
     await tryDaemons();
     await Promise.all([cluster.setImage(namespace, "6.0.1"), cluster.setImage("rights-traefik", "6.0.1")]);
     await Promise.all([cluster.untilPhase(namespace, "Succeeded"), cluster.untilPhase("rights-traefik", "Failed")]);
@@ -109,6 +109,16 @@ describe("the rights of the two processes", () => {
     );
     const named = { ...canary, metadata: { ...canary.metadata, name: "daemon" } };
     await cluster.api.create(canaryResource, named, { dryRun: true });
+  }
+
+  async function releaseDaemons(space: string): Promise<void> {
+    await cluster.addNamespace(space);
+    await cluster.apply(...(await podinfoEverywhere(space)));
+    const targetRef = { apiVersion: "apps/v1", kind: "DaemonSet", name: "podinfo" } as const;
+    await cluster.apply(aRelease(space, { stepWeight: 50 }, { targetRef }));
+    await cluster.untilPhase(space, "Initialized");
+    await cluster.setImage(space, "6.0.1", "daemonsets");
+    await cluster.untilPhase(space, "Succeeded");
   }
 
   function supplies(): RawObject[] {

@@ -21,6 +21,7 @@ export function followEvents(api: Client): Told {
 const watched: readonly ResourceKey[] = [
   "canaries.flagger.app",
   "deployments.apps",
+  "daemonsets.apps",
   "pods",
   "services",
   "endpointslices.discovery.k8s.io",

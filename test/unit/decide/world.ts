@@ -48,11 +48,12 @@ export interface World {
 export function aWorld(
   spec: Partial<Canary["spec"]["analysis"]> = { stepWeight: 10, maxWeight: 50 },
   provider = "gatewayapi:v1",
+  kind: Canary["spec"]["targetRef"]["kind"] = "Deployment",
 ): World {
   return {
     now: Date.parse("2026-01-01T00:00:00Z"),
     spec: {
-      targetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "podinfo" },
+      targetRef: { apiVersion: "apps/v1", kind, name: "podinfo" },
       service: { port: 9898 },
       analysis: {
         interval: "10s",

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { annotations, fieldsOf, type RawObject } from "../../../api/index.ts";
-import {
-  primaryDeployment,
-  revisionOfPrimary,
-  revisionOfTarget,
-  selectorLabel,
-} from "../../../controller/workloads/deployment.ts";
+import { primaryDeployment } from "../../../controller/workloads/deployment.ts";
 import { fits } from "../../../controller/workloads/fits.ts";
+import { revisionOfPrimary, revisionOfTarget, selectorLabel } from "../../../controller/workloads/primary.ts";
 import { aCanary } from "../aCanary.ts";
 import { aDeployment } from "./aDeployment.ts";
 

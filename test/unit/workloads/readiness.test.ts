@@ -5,7 +5,14 @@ import { deploymentReadiness } from "../../../controller/workloads/readiness.ts"
 import { aDeployment } from "./aDeployment.ts";
 
 const now = Date.parse("2026-01-01T00:10:00Z");
-const options = { name: "shop", thresholdPercent: 100, deadlineSeconds: 60, now, mustServe: false };
+const options = {
+  name: "shop",
+  thresholdPercent: 100,
+  deadlineSeconds: 60,
+  now,
+  mustServe: false,
+  progressAt: undefined,
+};
 const counts = (updated: number, total: number, available: number) => ({
   observedGeneration: 2,
   updatedReplicas: updated,

@@ -1,0 +1,88 @@
+import {
+  annotations,
+  type Canary,
+  type Fields,
+  fieldsOf,
+  ownerReferenceOf,
+  primaryTargetName,
+  type RawObject,
+  type Resource,
+  revisionOf,
+  textsOf,
+  withoutParking,
+} from "../../api/index.ts";
+import { inherited, primaryTemplate } from "./template.ts";
+import type { PrimaryOptions, SelectorLabel } from "./workload.ts";
+
+/** The revision of a primary that was made by another system. */
+const foreignRevision = "foreign";
+
+/**
+ * The primary as the target wants it now, for server-side apply by one field manager: the same template gives the same bytes, so
+ * applying twice restarts no pod. Of the spec it states selector and template, and what the kind adds. Remembers on itself which
+ * revision it was made from.
+ */
+export function primaryWorkload(
+  resource: Resource,
+  canary: Canary,
+  target: RawObject,
+  options: PrimaryOptions,
+  spec: Fields,
+): RawObject {
+  const label = selectorLabel(target, options.selectorLabels);
+  if ("obstacle" in label) {
+    // Callers ask for the label first; this keeps a mistake from making a primary that takes the target's pods.
+    throw new TypeError(label.obstacle);
+  }
+  const primaryLabel = { [label.key]: `${label.value}-primary` };
+  return {
+    apiVersion: "apps/v1",
+    kind: resource.kind,
+    metadata: {
+      name: primaryTargetName(canary),
+      namespace: target.metadata.namespace ?? "",
+      labels: { ...inherited(target.metadata.labels, options.includeLabelPrefix), ...primaryLabel },
+      annotations: {
+        ...inherited(target.metadata.annotations, options.includeLabelPrefix),
+        [annotations.revision]: revisionOfTarget(target),
+      },
+      ownerReferences: [ownerReferenceOf(canary)],
+    },
+    spec: {
+      ...spec,
+      selector: { matchLabels: primaryLabel },
+      template: primaryTemplate(withoutParking(templateOf(target)), label),
+    },
+  };
+}
+
+/** The first label of the target's selector that we may use, or the known text that there is none. */
+export function selectorLabel(
+  target: RawObject,
+  selectorLabels: readonly string[],
+): SelectorLabel | { readonly obstacle: string } {
+  const labels = textsOf(fieldsOf(fieldsOf(target["spec"])["selector"])["matchLabels"]);
+  const key = selectorLabels.find((wanted) => labels[wanted] !== undefined);
+  const value = key === undefined ? undefined : labels[key];
+  if (key === undefined || value === undefined) {
+    const { name, namespace } = target.metadata;
+    return {
+      obstacle: `getSelectorLabel failed: ${target.kind.toLowerCase()} ${name}.${namespace ?? ""} spec.selector.matchLabels must contain one of [${selectorLabels.join(" ")}]`,
+    };
+  }
+  return { key, value };
+}
+
+/** The revision of the target's template: what a release is about. */
+export function revisionOfTarget(target: RawObject): string {
+  return revisionOf(templateOf(target));
+}
+
+/** The revision a primary was made from; `foreign` when another system made it and says nothing we understand. */
+export function revisionOfPrimary(primary: RawObject): string {
+  return primary.metadata.annotations?.[annotations.revision] ?? foreignRevision;
+}
+
+export function templateOf(target: RawObject): Fields {
+  return fieldsOf(fieldsOf(target["spec"])["template"]);
+}
