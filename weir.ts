@@ -8,6 +8,7 @@ const help = `weir: progressive delivery for Kubernetes
   weir loadtester  the target of the hooks in the guides: load, acceptance tests, gates
   weir sandbox     a Kubernetes cluster in one process
   weir up          sandbox, server, controller and loadtester together, to try things by hand
+  weir providers   what each provider of traffic can do
   weir demo        a good release and a bad one under real traffic, in about a minute
 
 Each takes --help.
@@ -22,6 +23,7 @@ const commands: Readonly<
   loadtester: () => import("./loadtester/main.ts"),
   sandbox: () => import("./sandbox/main.ts"),
   up: () => import("./examples/demo/up.ts"),
+  providers: () => import("./manifests/providers.ts"),
   demo: () => import("./examples/demo/main.ts"),
 };
 

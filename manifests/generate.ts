@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { dump } from "js-yaml";
 import { webhookConfiguration } from "../api/index.ts";
 import { customResourceDefinitions } from "./crds.ts";
+import { providersDocument } from "./providers.ts";
 
 const heading = "# Written by `npm run manifests` from api/. Change it there.\n";
 const installed = {
@@ -10,7 +11,7 @@ const installed = {
   controllerUsers: ["system:serviceaccount:weir-system:weir-controller"],
 };
 
-/** Path below manifests/ to content: everything here that follows from api/. */
+/** Path from manifests/ to content: everything that follows from api/. */
 export function generated(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const definition of customResourceDefinitions) {
@@ -19,6 +20,7 @@ export function generated(): ReadonlyMap<string, string> {
   }
   const configurations = (["mutating", "validating"] as const).map((type) => webhookConfiguration(type, installed));
   files.set("webhooks.yaml", heading + configurations.map(yaml).join("---\n"));
+  files.set("../docs/PROVIDERS.md", providersDocument());
   return files;
 }
 
