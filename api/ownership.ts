@@ -19,14 +19,22 @@ export function ownerReferenceOf(canary: RawObject): OwnerReference {
   };
 }
 
-/** Whether this Canary controls the object. Compared by kind and name, so that objects of a restored backup are still known as ours. */
+/** Whether this Canary controls the object. */
 function isControlledBy(object: RawObject, canary: RawObject): boolean {
-  return (object.metadata.ownerReferences ?? []).some(
-    (owner) =>
-      owner.controller === true &&
-      owner.kind === canaryResource.kind &&
-      owner.apiVersion.startsWith(`${apiGroup}/`) &&
-      owner.name === canary.metadata.name,
+  return (object.metadata.ownerReferences ?? []).some((owner) => owner.controller === true && isIt(owner, canary));
+}
+
+/** The owners of an object but for this Canary. */
+export function otherOwners(object: RawObject | undefined, canary: RawObject): readonly OwnerReference[] {
+  return (object?.metadata.ownerReferences ?? []).filter((owner) => !isIt(owner, canary));
+}
+
+/** Compared by kind and name, so that objects of a restored backup are still known as ours. */
+function isIt(owner: OwnerReference, canary: RawObject): boolean {
+  return (
+    owner.kind === canaryResource.kind &&
+    owner.apiVersion.startsWith(`${apiGroup}/`) &&
+    owner.name === canary.metadata.name
   );
 }
 

@@ -48,7 +48,7 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
     case "finalizer":
       return setFinalizer(canary, action.present, options);
     case "handBack":
-      return action.to === "target" ? giveToTarget(canary, refs, options) : giveToPrimary(refs, options);
+      return action.to === "target" ? giveToTarget(canary, refs, options) : giveToPrimary(canary, refs, options);
     default:
       return assertNever(action);
   }

@@ -1,4 +1,12 @@
-import { type Canary, driftMarks, fieldManagers, type ObjectRef, providerOf, type RawObject } from "../../api/index.ts";
+import {
+  type Canary,
+  driftMarks,
+  fieldManagers,
+  type ObjectRef,
+  otherOwners,
+  providerOf,
+  type RawObject,
+} from "../../api/index.ts";
 import type { Refs } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { releasedApex, wasTurned } from "../workloads/services.ts";
@@ -10,32 +18,48 @@ export async function giveToTarget(canary: Canary, refs: Refs, options: ActOptio
   const { target, label } = found(canary, refs, options);
   // Without a label nothing was ever turned to a primary.
   if (live !== undefined && !("obstacle" in label) && wasTurned(live, canary, label)) {
-    await orphan(refs.apexService, releasedApex(canary, label, target, live), options);
+    await orphan(canary, refs.apexService, releasedApex(canary, label, target, live), options);
   }
   const router = routerFor(providerOf(canary, options.meshProvider));
   for (const body of router?.release(canary, (ref) => options.caches.get(ref)) ?? []) {
-    await orphan(refOf(body, refs.routes), body, options);
+    const ref = refOf(body, refs.routes);
+    await (goesWithCanary(body) ? apply(ref, body, options) : orphan(canary, ref, body, options));
   }
 }
 
-/** What serves stays as it is and becomes the user's: garbage collection would take it with the Canary. */
-export async function giveToPrimary(refs: Refs, options: ActOptions): Promise<void> {
+/**
+ * What serves stays as it is and becomes the user's: garbage collection would take it with the Canary. Routes that it may take, for
+ * users' own lead to the apex Service without them, it takes.
+ */
+export async function giveToPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
+  const released =
+    routerFor(providerOf(canary, options.meshProvider))?.release(canary, (ref) => options.caches.get(ref)) ?? [];
+  const taken = released.filter(goesWithCanary).map((body) => refOf(body, refs.routes));
   const kept = [
     refs.primary,
     refs.primaryService,
     refs.canaryService,
     refs.apexService,
     refs.primaryScaler,
-    ...refs.routes,
+    ...refs.routes.filter((ref) => !taken.includes(ref)),
   ].filter((ref) => ref !== undefined);
   for (const ref of kept) {
-    if (options.caches.get(ref) !== undefined) await disown(ref, options);
+    if (options.caches.get(ref) !== undefined) await disown(canary, ref, options);
   }
 }
 
+function goesWithCanary(body: RawObject): boolean {
+  return body.metadata.ownerReferences !== undefined;
+}
+
+async function apply(ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
+  const call = { fieldManager: fieldManagers.route, force: true, signal: options.signal };
+  options.caches.expect(ref, await options.api.apply(ref.resource, body, call));
+}
+
 /** A merge patch, so that what we stated before and leave out now stays. */
-async function orphan(ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
-  await disown(ref, options);
+async function orphan(canary: Canary, ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
+  await disown(canary, ref, options);
   options.caches.expect(
     ref,
     await options.api.mergePatch(ref, body, { fieldManager: fieldManagers.service, signal: options.signal }),
@@ -43,11 +67,12 @@ async function orphan(ref: ObjectRef, body: RawObject, options: ActOptions): Pro
 }
 
 /** Nobody's any more, and no mark keeps GitOps tools away from it. */
-async function disown(ref: ObjectRef, options: ActOptions): Promise<void> {
+async function disown(canary: Canary, ref: ObjectRef, options: ActOptions): Promise<void> {
+  const others = otherOwners(options.caches.get(ref), canary);
   const unmarked = Object.fromEntries(Object.keys(driftMarks).map((mark) => [mark, null]));
   const written = await options.api.mergePatch(
     ref,
-    { metadata: { ownerReferences: null, annotations: unmarked } },
+    { metadata: { ownerReferences: others.length === 0 ? null : others, annotations: unmarked } },
     { fieldManager: fieldManagers.service, signal: options.signal },
   );
   options.caches.expect(ref, written);

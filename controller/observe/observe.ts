@@ -6,10 +6,12 @@ import {
   primaryReadyThreshold,
   progressDeadlineSeconds,
   providerOf,
+  providersWith,
   type RawObject,
+  shortfalls,
 } from "../../api/index.ts";
 import type { Answer, Observation, Workload } from "../decide/types.ts";
-import { routerFor } from "../routers/registry.ts";
+import { routerFor, routers } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { fits } from "../workloads/fits.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
@@ -37,7 +39,7 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
   const provider = providerOf(canary, options.meshProvider);
   const target = read(options, refs.target);
   const primary = read(options, refs.primary);
-  const obstacle = obstacleOf(canary, provider, kind, target, options.selectorLabels);
+  const obstacle = obstacleOf(canary, provider, kind, target, options);
   return {
     now: options.now,
     canary,
@@ -73,21 +75,33 @@ function obstacleOf(
   provider: string,
   kind: WorkloadKind | undefined,
   target: RawObject | undefined,
-  labels: readonly string[],
+  options: ObserveOptions,
 ): string | undefined {
   const router = routerFor(provider);
   if (kind === undefined)
     return `targetRef.kind ${canary.spec.targetRef.kind} is not supported yet: use a Deployment or a DaemonSet`;
   if (router === undefined)
-    return `provider ${provider} is not supported yet: use gatewayapi:v1, gatewayapi:v1beta1, traefik or kubernetes`;
+    return `provider ${provider} is not supported yet: use one of ${routers.map((each) => each.provider).join(", ")}`;
   const unfit = target === undefined ? undefined : kind.obstacle(target);
   if (unfit !== undefined) return unfit;
-  const label = target === undefined ? undefined : kind.selectorLabel(target, labels);
+  const label = target === undefined ? undefined : kind.selectorLabel(target, options.selectorLabels);
   if (label !== undefined && "obstacle" in label) return label.obstacle;
   if (canary.spec.autoscalerRef !== undefined && scalerKindOf(canary.spec.autoscalerRef) === undefined) {
     return `autoscalerRef.kind ${canary.spec.autoscalerRef.kind} is not supported yet: use a HorizontalPodAutoscaler`;
   }
-  return router.obstacle(canary);
+  return router.obstacle(canary, (ref) => options.caches.get(ref)) ?? shortfallOf(canary, router.provider);
+}
+
+/**
+ * What would send everybody to the canary, or never settle, because the provider knows nothing of it. Admission refuses it before;
+ * this is for a provider that only the controller's flag names, and for clusters where no webhook runs. `kubernetes` drops both.
+ */
+function shortfallOf(canary: Canary, provider: string): string | undefined {
+  const asked = provider === "kubernetes" ? [] : shortfalls(canary, provider);
+  const found = asked.find(({ feature }) => feature === "abTesting" || feature === "mirror");
+  return (
+    found && `provider ${provider} cannot do ${found.field}: use one of ${providersWith(found.feature).join(", ")}`
+  );
 }
 
 function targetFacts(canary: Canary, kind: WorkloadKind, target: RawObject, now: number): Workload {

@@ -25,6 +25,8 @@ export interface Refs {
   readonly scaler: ObjectRef | undefined;
   readonly primaryScaler: ObjectRef | undefined;
   readonly routes: readonly ObjectRef[];
+  /** What the routes are made from; not ours to write. */
+  readonly routeSources: readonly ObjectRef[];
 }
 
 /** The Canary itself. */
@@ -47,10 +49,11 @@ export function refsOf(canary: Canary, meshProvider: string): Refs {
     scaler: scaler === undefined ? undefined : at(scaler.resource, canary.spec.autoscalerRef?.name ?? ""),
     primaryScaler: scaler === undefined ? undefined : at(scaler.resource, primaryScalerName(canary)),
     routes: router?.watches(canary) ?? [],
+    routeSources: router?.sources?.(canary) ?? [],
   };
 }
 
 export function allRefs(refs: Refs): readonly ObjectRef[] {
-  const { routes, ...single } = refs;
-  return [...Object.values(single).filter((ref) => ref !== undefined), ...routes];
+  const { routes, routeSources, ...single } = refs;
+  return [...Object.values(single).filter((ref) => ref !== undefined), ...routes, ...routeSources];
 }

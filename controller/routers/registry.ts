@@ -1,16 +1,21 @@
 import { gatewayApiV1Beta1Router, gatewayApiV1Router } from "./gatewayapi.ts";
 import { kubernetesRouter } from "./kubernetes.ts";
+import { nginxRouter } from "./nginx.ts";
 import type { Router } from "./router.ts";
+import { linkerdRouter, osmRouter, smiV1Alpha1Router, smiV1Alpha2Router, smiV1Alpha3Router } from "./smi.ts";
 import { traefikRouter } from "./traefik.ts";
 
-const exact: ReadonlyMap<string, Router> = new Map(
-  [kubernetesRouter, traefikRouter].map((router) => [router.provider, router]),
-);
+const exact = [kubernetesRouter, linkerdRouter, nginxRouter, osmRouter, traefikRouter];
 
 /** The order decides: every `gatewayapi:v1beta1` also begins with `gatewayapi:v1`. */
-const byPrefix: readonly Router[] = [gatewayApiV1Beta1Router, gatewayApiV1Router];
+const byPrefix = [smiV1Alpha1Router, smiV1Alpha2Router, smiV1Alpha3Router, gatewayApiV1Beta1Router, gatewayApiV1Router];
 
-/** The router of a provider; the spelling may be looser in the flag than in `spec.provider`. Undefined: there is none (yet). */
+/** Every router, one per value of `spec.provider`. */
+export const routers: readonly Router[] = [...exact, ...byPrefix];
+
+const byName: ReadonlyMap<string, Router> = new Map(exact.map((router) => [router.provider, router]));
+
+/** The router of a provider; the spelling may be looser in the flag than in `spec.provider`. Undefined: there is none. */
 export function routerFor(provider: string): Router | undefined {
-  return exact.get(provider) ?? byPrefix.find((router) => provider.startsWith(router.provider));
+  return byName.get(provider) ?? byPrefix.find((router) => provider.startsWith(router.provider));
 }

@@ -1,4 +1,4 @@
-import type { Canary, Fit, ObjectRef, RawObject, Traffic } from "../../api/index.ts";
+import type { Canary, Fit, ObjectRef, RawObject, Resource, Traffic } from "../../api/index.ts";
 
 /** Looks an object up in what was read before. Undefined: it does not exist. */
 export type Objects = (ref: ObjectRef) => RawObject | undefined;
@@ -14,16 +14,26 @@ export interface Router {
   /** As `spec.provider` writes it. */
   readonly provider: string;
   /** Why this Canary cannot be routed, as a known event text; undefined when it can. With an obstacle `render` makes nothing. */
-  obstacle(canary: Canary): string | undefined;
-  /** Every object that the other functions look at. Empty: the provider routes by Services alone. */
+  obstacle(canary: Canary, objects: Objects): string | undefined;
+  /** Every object that `render` makes. Empty: the provider routes by Services alone. */
   watches(canary: Canary): readonly ObjectRef[];
+  /** Objects of others that ours are made from: looked at, never written. */
+  sources?(canary: Canary): readonly ObjectRef[];
   read(canary: Canary, objects: Objects): RouteState;
   /** Whether everything but the weights is as the Canary says. */
   fit(canary: Canary, objects: Objects): Fit;
   /** Complete bodies for server-side apply by one field manager. They carry no resourceVersion: the weights are given, not computed. */
   render(canary: Canary, traffic: Traffic, objects: Objects): readonly RawObject[];
-  /** What to apply on deletion, so that requests keep flowing to the apex Service without us: no owner, one backend. Nothing when there is no route. */
+  /**
+   * What to write on deletion, so that requests keep flowing to the apex Service without us. A body without owner becomes the user's
+   * (something of theirs leads to it); one that keeps its owner goes with the Canary. Nothing when there is no route.
+   */
   release(canary: Canary, objects: Objects): readonly RawObject[];
+}
+
+/** An object in the Canary's namespace. */
+export function besideCanary(canary: Canary, resource: Resource, name: string): ObjectRef {
+  return { resource, namespace: canary.metadata.namespace ?? "", name };
 }
 
 /** The share of the canary in whole percent, from two weights of any scale; undefined when nobody gets anything. */

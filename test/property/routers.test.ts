@@ -1,53 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type Canary, canonicalJson, type Traffic } from "../../api/index.ts";
-import { routerFor } from "../../controller/routers/registry.ts";
-import { aCanary } from "../unit/aCanary.ts";
-import { empty, holding, rendered } from "../unit/routers/world.ts";
-
-const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/);
-const condition = fc.oneof(fc.record({ exact: word }), fc.record({ regex: word }));
-const conditions = fc.dictionary(word, condition, { minKeys: 1, maxKeys: 4 });
-
-/** Canaries that a route can be made for, with every part that changes the shape of a route. */
-const canaries: fc.Arbitrary<Canary> = fc
-  .record({
-    hosts: fc.array(word, { maxLength: 2 }),
-    headers: fc.dictionary(word, word, { maxKeys: 3 }),
-    timeout: fc.option(fc.constantFrom("5s", "1.5s", "250ms", "1h2m"), { nil: undefined }),
-    match: fc.array(fc.record({ headers: conditions }), { maxLength: 2 }),
-    testMatch: fc.array(fc.record({ headers: conditions }), { maxLength: 2 }),
-    cors: fc.boolean(),
-    affinity: fc.boolean(),
-    current: fc.option(word, { nil: undefined }),
-    previous: fc.option(word, { nil: undefined }),
-  })
-  .map((parts) =>
-    aCanary()
-      .service({
-        hosts: parts.hosts,
-        headers: { request: { set: parts.headers } },
-        match: parts.match,
-        ...(parts.timeout === undefined ? {} : { timeout: parts.timeout }),
-        ...(parts.cors ? { corsPolicy: { allowOrigins: [{ exact: "https://a.example" }], maxAge: "1d" } } : {}),
-      })
-      .analysis({
-        match: parts.testMatch,
-        ...(parts.affinity ? { sessionAffinity: { cookieName: "sid", primaryCookieName: "psid" } } : {}),
-      })
-      .status({
-        ...(parts.current === undefined ? {} : { sessionAffinityCookie: `sid=${parts.current}` }),
-        ...(parts.previous === undefined ? {} : { previousSessionAffinityCookie: `sid=${parts.previous}` }),
-        primarySessionAffinityCookie: "psid=abc",
-      })
-      .build(),
-  );
-
-const splits = (mirrors: boolean): fc.Arbitrary<Traffic> =>
-  fc
-    .record({ canary: fc.integer({ min: 0, max: 100 }), mirror: mirrors ? fc.boolean() : fc.constant(false) })
-    .map(({ canary, mirror }) => ({ primary: 100 - canary, canary, mirror }));
+import { canonicalJson, providers, type RawObject } from "../../api/index.ts";
+import { routers } from "../../controller/routers/registry.ts";
+import { canariesOf, everyProvider, splitsOf } from "../unit/routers/providers.ts";
 
 /** Objects after a round trip through the API server: other key order, nothing undefined. */
 function stored<T>(object: T): T {
@@ -63,18 +19,41 @@ function stored<T>(object: T): T {
   return reversed(JSON.parse(JSON.stringify(object))) as T;
 }
 
-for (const provider of ["gatewayapi:v1", "gatewayapi:v1beta1", "traefik"]) {
-  const router = routerFor(provider);
-  assert.ok(router);
-  const traffic = splits(provider !== "traefik");
+const isOwned = ({ metadata }: RawObject): boolean => metadata.ownerReferences !== undefined;
 
-  describe(`the router of ${provider}, for any canary and any split`, () => {
-    it("reads what it rendered", () => {
+it("the registry has one router per provider", () => {
+  const missing = providers.filter((provider) => !routers.some((router) => router.provider === provider));
+  assert.deepEqual(missing, [
+    "apisix",
+    "appmesh",
+    "appmesh:v1beta2",
+    "contour",
+    "gloo",
+    "istio",
+    "knative",
+    "kuma",
+    "skipper",
+  ]);
+  assert.equal(new Set(routers.map(({ provider }) => provider)).size, routers.length);
+});
+
+for (const provided of everyProvider) {
+  const { router, holding } = provided;
+  const canaries = canariesOf(provided);
+  const traffic = splitsOf(provided);
+
+  describe(`the router of ${provided.name}, for any canary and any split`, () => {
+    it("makes exactly the objects that it watches, and reads what it rendered", () => {
       fc.assert(
         fc.property(canaries, traffic, (canary, wanted) => {
-          const live = stored(rendered(router, canary, wanted));
-          assert.deepEqual(router.read(canary, holding(live)), wanted);
-          assert.equal(router.fit(canary, holding(live)), "fits");
+          assert.equal(router.obstacle(canary, holding()), undefined);
+          const live = stored(router.render(canary, wanted, holding()));
+          const names = live.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`);
+          const watched = router.watches(canary).map((ref) => `${ref.resource.kind} ${ref.namespace}/${ref.name}`);
+          assert.deepEqual(names.toSorted(), watched.toSorted());
+          assert.deepEqual(router.read(canary, holding(...live)), wanted);
+          assert.equal(router.fit(canary, holding(...live)), "fits");
+          assert.equal(router.fit(canary, holding()), "absent");
         }),
       );
     });
@@ -82,10 +61,10 @@ for (const provider of ["gatewayapi:v1", "gatewayapi:v1beta1", "traefik"]) {
     it("renders the same again onto what it rendered before, whatever the weights were", () => {
       fc.assert(
         fc.property(canaries, traffic, traffic, (canary, before, wanted) => {
-          const first = rendered(router, canary, wanted);
-          assert.equal(JSON.stringify(first), JSON.stringify(rendered(router, canary, wanted)));
-          const live = stored(rendered(router, canary, before));
-          assert.equal(canonicalJson(rendered(router, canary, wanted, holding(live))), canonicalJson(first));
+          const first = router.render(canary, wanted, holding());
+          assert.equal(JSON.stringify(first), JSON.stringify(router.render(canary, wanted, holding())));
+          const live = stored(router.render(canary, before, holding()));
+          assert.equal(canonicalJson(router.render(canary, wanted, holding(...live))), canonicalJson(first));
         }),
       );
     });
@@ -93,21 +72,31 @@ for (const provider of ["gatewayapi:v1", "gatewayapi:v1beta1", "traefik"]) {
     it("keeps the weights when another field of the Canary changes", () => {
       fc.assert(
         fc.property(canaries, canaries, traffic, (before, after, wanted) => {
-          const live = stored(rendered(router, before, wanted));
-          const seen = router.read(after, holding(live));
-          assert.deepEqual(seen, wanted);
-          assert.deepEqual(router.read(after, holding(rendered(router, after, wanted, holding(live)))), wanted);
+          const live = stored(router.render(before, wanted, holding()));
+          assert.deepEqual(router.read(after, holding(...live)), wanted);
+          const next = router.render(after, wanted, holding(...live));
+          assert.deepEqual(router.read(after, holding(...next)), wanted);
         }),
       );
     });
 
-    it("leaves nobody's name behind when it is released", () => {
+    it("leaves nobody's name behind when it is released, and nobody on the canary", () => {
       fc.assert(
         fc.property(canaries, traffic, (canary, wanted) => {
-          const text = JSON.stringify(router.release(canary, holding(rendered(router, canary, wanted))));
-          assert.match(text, /"name":"shop"/);
-          assert.doesNotMatch(text, /shop-primary|shop-canary|ownerReferences/);
-          assert.deepEqual(router.release(canary, empty), []);
+          const live = router.render(canary, wanted, holding());
+          const released = router.release(canary, holding(...live));
+          const given = released.filter((body) => !isOwned(body));
+          assert.doesNotMatch(JSON.stringify(given), /shop-primary|shop-canary/);
+          // What is not given to the user has to go with the Canary.
+          const rest = live.filter(({ kind, metadata }) =>
+            given.every((body) => body.kind !== kind || body.metadata.name !== metadata.name),
+          );
+          assert.ok(rest.every(isOwned));
+          for (const body of released.filter(isOwned)) {
+            const read = router.read(canary, holding(body));
+            assert.ok(read === undefined || ("canary" in read && read.canary === 0));
+          }
+          assert.deepEqual(router.release(canary, holding()), []);
         }),
       );
     });

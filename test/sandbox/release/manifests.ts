@@ -15,7 +15,8 @@ export async function readYaml(file: string): Promise<RawObject[]> {
 export function resourceOf({ apiVersion, kind }: RawObject): Resource {
   const [version = "", group = ""] = apiVersion.split("/").reverse();
   const singular = kind.toLowerCase();
-  return { group, version, kind, plural: /[^aeiou]y$/.test(singular) ? `${singular.slice(0, -1)}ies` : `${singular}s` };
+  const plural = singular.replace(/([^aeiou])y$/, "$1ie").replace(/s$/, "se");
+  return { group, version, kind, plural: `${plural}s` };
 }
 
 /** The Deployment of examples/gatewayapi, with its Service, for another namespace. */

@@ -13,6 +13,7 @@ import { createTransport } from "../../../controller/kube/transport.ts";
 import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/apiserver/authorization/rules.ts";
 import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
 import { aRelease, podinfoEverywhere, readYaml } from "./manifests.ts";
+import { definitionsOf, referencesOf, sourcesOf } from "./routing.ts";
 
 /** Granted for what no request asks the sandbox: `role: verb group/resource`. */
 const unasked: readonly string[] = [
@@ -44,6 +45,9 @@ function rightsIn(object: RawObject): Right[] {
   );
 }
 
+/** Providers whose kinds no release here needs: one for every kind. */
+const routedProviders = ["nginx", "smi:v1alpha3"] as const;
+
 describe("the rights of the two processes", () => {
   let cluster: ReleaseCluster;
   const asked = new Map<string, Question[]>([
@@ -60,7 +64,7 @@ describe("the rights of the two processes", () => {
     });
     await workInCluster();
     await Promise.all([cluster.startServer(), cluster.startController()]);
-    await releaseEveryWay();
+    await Promise.all([releaseEveryWay(), ...routedProviders.map(initialize)]);
   });
   after(() => cluster.stop());
 
@@ -119,6 +123,16 @@ describe("the rights of the two processes", () => {
     await cluster.untilPhase(space, "Initialized");
     await cluster.setImage(space, "6.0.1", "daemonsets");
     await cluster.untilPhase(space, "Succeeded");
+  }
+
+  /** A Canary of the provider up to its first route, which is made and brought up to date like every later one. */
+  async function initialize(provider: (typeof routedProviders)[number]): Promise<void> {
+    const at = `rights-${provider.replace(":", "-")}`;
+    const canary = aRelease(at, {}, { provider, ...referencesOf(provider) });
+    await cluster.apply(...definitionsOf(provider, canary));
+    await cluster.bootstrapTarget(at);
+    await cluster.apply(...sourcesOf(provider, at), canary);
+    await cluster.untilPhase(at, "Initialized");
   }
 
   function supplies(): RawObject[] {

@@ -204,7 +204,7 @@ describe("what an HTTPRoute cannot express", () => {
   };
   for (const [name, { canary, want }] of Object.entries(cases)) {
     it(`${name} is said, and no route is made of it`, () => {
-      assert.match(v1.obstacle(canary) ?? "", want);
+      assert.match(v1.obstacle(canary, empty) ?? "", want);
       assert.deepEqual(v1.render(canary, split(50), empty), []);
     });
   }

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { load } from "js-yaml";
-import type { Canary } from "../../../api/index.ts";
-import { routerFor } from "../../../controller/routers/registry.ts";
+import type { Canary, ObjectRef, RawObject, Traffic } from "../../../api/index.ts";
 import { admitObject } from "../../../sandbox/apiserver/crd/customObject.ts";
 import { type Definition, schemaOf } from "../../../sandbox/apiserver/crd/definition.ts";
 import type { KubeObject } from "../../../sandbox/apiserver/types.ts";
 import { aCanary } from "../aCanary.ts";
-import { holding, split } from "./world.ts";
+import { canariesOf, everyProvider, type Provided, splitsOf } from "./providers.ts";
+import { split } from "./world.ts";
 
 const folder = new URL("../../../../shared/crds/", import.meta.url);
 const skip = existsSync(folder) ? false : "the official definitions are not beside this repository";
@@ -41,6 +42,7 @@ const full = aCanary()
   })
   .build();
 
+/** Of the Gateway API, whose definitions say the most about what fits together. */
 const variants: Record<string, Canary> = {
   "the least": aCanary().build(),
   "every field": full,
@@ -53,31 +55,56 @@ const variants: Record<string, Canary> = {
     .build(),
 };
 
-const providers: Record<string, { file: string; version: string }> = {
-  "gatewayapi:v1": { file: "gateway.networking.k8s.io_httproutes.yaml", version: "v1" },
-  "gatewayapi:v1beta1": { file: "gateway.networking.k8s.io_httproutes.yaml", version: "v1beta1" },
-  traefik: { file: "traefik.io_traefikservices.yaml", version: "v1alpha1" },
-};
+/** Kinds that the API server itself defines, and versions that no definition serves any more. */
+const undefinedKinds: readonly string[] = ["networking.k8s.io/v1", "appmesh.k8s.aws/v1beta1"];
+
+const schemas = new Map<string, ReturnType<typeof schemaOf>>();
+
+function officialSchema({ resource: { group, version, plural } }: ObjectRef): ReturnType<typeof schemaOf> | undefined {
+  if (undefinedKinds.includes(`${group}/${version}`)) return undefined;
+  const file = `${group}_${plural}.yaml`;
+  const known = schemas.get(`${version} ${file}`);
+  if (known !== undefined) return known;
+  const schema = schemaOf(load(readFileSync(new URL(file, folder), "utf8")) as Definition, version);
+  schemas.set(`${version} ${file}`, schema);
+  return schema;
+}
+
+/** What the API server stores of our objects: defaulted, and refused or pruned nowhere. */
+function stored(refs: readonly ObjectRef[], bodies: readonly RawObject[]): readonly RawObject[] {
+  return bodies.map((body) => {
+    const ref = refs.find(({ resource, name }) => resource.kind === body.kind && name === body.metadata.name);
+    assert.ok(ref);
+    const schema = officialSchema(ref);
+    if (schema === undefined) return body;
+    const admitted = admitObject(schema, structuredClone(body) as unknown as KubeObject);
+    assert.deepEqual(admitted.errors, []);
+    assert.deepEqual(admitted.prunedFields, []);
+    return admitted.object as unknown as RawObject;
+  });
+}
+
+function isValid({ router, holding }: Provided, canary: Canary, traffic: Traffic): void {
+  const refs = router.watches(canary);
+  const live = stored(refs, router.render(canary, traffic, holding()));
+  assert.ok(live.length > 0);
+  assert.deepEqual(router.read(canary, holding(...live)), traffic);
+  assert.equal(router.fit(canary, holding(...live)), "fits");
+  stored(refs, router.release(canary, holding(...live)));
+}
 
 describe("rendered routes under the official definitions", { skip }, () => {
-  for (const [provider, { file, version }] of Object.entries(providers)) {
-    const router = routerFor(provider);
-    assert.ok(router);
-    const definition = skip === false ? (load(readFileSync(new URL(file, folder), "utf8")) as Definition) : undefined;
-    const schema = definition === undefined ? {} : schemaOf(definition, version);
+  for (const provided of everyProvider) {
+    it(`${provided.name}: valid, complete, and no change after defaulting, for any canary`, () => {
+      fc.assert(
+        fc.property(canariesOf(provided), splitsOf(provided), (canary, traffic) => isValid(provided, canary, traffic)),
+      );
+    });
+  }
+  for (const provided of everyProvider.filter(({ name }) => name.startsWith("gatewayapi"))) {
     for (const [name, canary] of Object.entries(variants)) {
       for (const traffic of [split(0), split(10), split(100), split(0, true)]) {
-        it(`${provider}, ${name}, ${JSON.stringify(traffic)}: valid, complete, and no change after defaulting`, () => {
-          const [made] = router.render(canary, traffic, () => undefined);
-          assert.ok(made);
-          const admitted = admitObject(schema, made as unknown as KubeObject);
-          assert.deepEqual(admitted.errors, []);
-          assert.deepEqual(admitted.prunedFields, []);
-          const stored = holding(admitted.object as unknown as typeof made);
-          assert.equal(router.fit(canary, stored), "fits");
-          const [released] = router.release(canary, stored);
-          assert.deepEqual(admitObject(schema, released as unknown as KubeObject).errors, []);
-        });
+        it(`${provided.name}, ${name}, ${JSON.stringify(traffic)}: the same`, () => isValid(provided, canary, traffic));
       }
     }
   }
