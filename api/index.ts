@@ -19,4 +19,5 @@ export * from "./rules.ts";
 export * from "./schema.ts";
 export * from "./serviceSchema.ts";
 export * from "./subset.ts";
+export * from "./template.ts";
 export * from "./traffic.ts";

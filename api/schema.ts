@@ -32,6 +32,8 @@ export interface Schema {
 export interface CelRule {
   readonly rule: string;
   readonly message: string;
+  /** FieldValueInvalid when absent. */
+  readonly reason?: "FieldValueRequired";
   /** Relative to the node that carries the rule; must exist in the schema. */
   readonly fieldPath?: string;
 }

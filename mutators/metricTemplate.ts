@@ -1,7 +1,6 @@
-import { metricTemplateRules, metricTemplateSpecSchema } from "../api/index.ts";
+import { metricTemplateRules, metricTemplateSpecSchema, templateMistakes } from "../api/index.ts";
 import { textAt } from "./fields.ts";
-import { queryMistakes } from "./queryTemplate.ts";
-import type { Finding } from "./schemaWalk.ts";
+import { type Finding, shown } from "./schemaWalk.ts";
 import type { AdmissionRequest, Index, Outcome } from "./types.ts";
 import { judged, notJudged, staticFindings } from "./validation.ts";
 
@@ -12,9 +11,13 @@ export function validateMetricTemplate(request: AdmissionRequest, _index: Index)
 
 function findingsIn(object: unknown): readonly Finding[] {
   const query = textAt(object, "spec", "query") ?? "";
-  const unrendered = queryMistakes(query).map((mistake): Finding => {
+  const unrendered = templateMistakes(query).map((mistake): Finding => {
     return {
-      issue: { field: "spec.query", reason: "FieldValueInvalid", message: `Invalid value: ${mistake}` },
+      issue: {
+        field: "spec.query",
+        reason: "FieldValueInvalid",
+        message: `Invalid value: ${shown(query)}: ${mistake}`,
+      },
       value: query,
     };
   });

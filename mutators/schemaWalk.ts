@@ -1,5 +1,5 @@
 import { durationPattern, type FieldIssue, type Rule, type Schema } from "../api/index.ts";
-import { type Fields, isFields } from "./fields.ts";
+import { type Fields, fieldAt, isFields } from "./fields.ts";
 
 /** A mistake, with the value it is about: an update that does not touch the value is not blamed for it. */
 export interface Finding {
@@ -47,11 +47,23 @@ function visit(run: Walk, value: unknown, schema: Schema, path: string, place: s
   const asked = run.rules.filter((rule) => rule.at === place && !misfits.some((name) => reads(rule, name)));
   for (const rule of fit || isFields(value) ? asked : []) {
     if (!holds(rule, value)) {
-      const field = rule.field === "" ? path : `${path}.${rule.field}`;
-      report(run, field, "FieldValueInvalid", `Invalid value: ${rule.message}`, value);
+      const { field, reason, message } = broken(rule, value, path);
+      report(run, field, reason, message, value);
     }
   }
   return fit;
+}
+
+/** A broken rule in the API server's words; as there, a map or list is shown by its type alone. */
+function broken({ field, message, missing }: Rule, value: unknown, path: string): FieldIssue {
+  const at = field === "" ? path : `${path}.${field}`;
+  if (missing) {
+    return { field: at, reason: "FieldValueRequired", message: `Required value: ${message}` };
+  }
+  const blamed = field === "" ? value : fieldAt(value, ...field.split("."));
+  const quoted =
+    blamed === undefined ? "" : `${typeof blamed === "object" ? `"${typeName(blamed)}"` : shown(blamed)}: `;
+  return { field: at, reason: "FieldValueInvalid", message: `Invalid value: ${quoted}${message}` };
 }
 
 /** Whether a rule looks at a field: one of a wrong type must not hide the mistakes beside it. */
@@ -180,7 +192,7 @@ function typeName(value: unknown): string {
 }
 
 /** A value as the API server quotes it, shortened. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? "null";
   return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }

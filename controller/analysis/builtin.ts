@@ -1,4 +1,4 @@
-import type { QueryModel } from "./template.ts";
+import type { QueryModel } from "../../api/template.ts";
 
 /** What a built-in check asks a Prometheus, and how its answer becomes percent or milliseconds. */
 export interface BuiltinQuery {

@@ -6,6 +6,7 @@ import {
   messageOf,
   namespaceOf,
 } from "../../api/index.ts";
+import { renderTemplate } from "../../api/template.ts";
 import type { Reading } from "../decide/types.ts";
 import type { Outside } from "../hooks/exchange.ts";
 import { durationQuery, observerFor, requestRateQuery, successRateQuery } from "./builtin.ts";
@@ -13,7 +14,6 @@ import { prometheus } from "./prometheus.ts";
 import { type MetricProvider, noValues, type Outcome } from "./provider.ts";
 import { providerFactory } from "./providers.ts";
 import { metricsProviderOf, queryModel } from "./queryModel.ts";
-import { renderTemplate } from "./template.ts";
 
 export interface MeasureDeps extends Outside {
   /** Prometheus of the built-in checks, unless the Canary names its own. */

@@ -16,9 +16,13 @@ import {
 /** The node of the schema that a rule is at. */
 function nodeAt(schema: Schema, at: string): Schema {
   return at
-    .split(/\.|(?=\[)/)
+    .split(/\.|(?=[[{])/)
     .slice(1)
-    .reduce<Schema>((node, step) => (step === "[*]" ? node.items : node.properties?.[step]) ?? {}, schema);
+    .reduce<Schema>((node, step) => below(node, step) ?? {}, schema);
+}
+
+function below(node: Schema, step: string): Schema | undefined {
+  return step === "[*]" ? node.items : step === "{*}" ? node.additionalProperties : node.properties?.[step];
 }
 
 /** Any value that the schema's types allow, near its bounds. */

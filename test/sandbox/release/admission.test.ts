@@ -39,7 +39,7 @@ describe("admission on a cluster", { concurrency: true }, () => {
       "spec.analysis.metrics[0]",
       "spec.analysis.stepWeights",
       "spec.analysis.webhooks[0].url",
-      "spec.service",
+      "spec.service.gatewayRefs",
     ]);
     for (const { message } of error.answer?.causes ?? []) assert.ok(error.message.includes(message));
     assert.equal(cluster.look.get("canaries.flagger.app", "wrong", "podinfo"), undefined);

@@ -20,39 +20,102 @@ test("queries with every known name render", () => {
   assert.deepEqual(mistakes(template(query)), []);
 });
 
-test("a query with an unknown name is refused, and says what is known", () => {
-  assert.deepEqual(mistakes(template("rate(x{pod='{{ podname }}'}[{{ intervall }}])")), [
-    "spec.query: Invalid value: {{ podname }} is not known: use name, namespace, target, service, ingress, route, interval or variables.<name>",
-    "spec.query: Invalid value: {{ intervall }} is not known: use name, namespace, target, service, ingress, route, interval or variables.<name>",
-  ]);
+test("queries may use what the controller renders: functions, pipelines and branches", () => {
+  const queries = [
+    '{{ printf "%s-%s" namespace target }}',
+    '{{ if eq variables.side "source" }}a{{ else if variables.x }}b{{ else }}{{ index variables "my-key" }}{{ end }}',
+    '{{ interval | printf "[%s]" }}',
+  ];
+  for (const query of queries) assert.deepEqual(mistakes(template(query)), [], query);
 });
 
-test("a query that is not closed is refused", () => {
-  assert.deepEqual(mistakes(template("rate(x[{{ interval }])")), [
-    "spec.query: Invalid value: a {{ is not closed: add }}",
-  ]);
-});
+const unrendered = [
+  {
+    query: "rate(x{pod='{{ podname }}'}[{{ intervall }}])",
+    what: [
+      '"podname" is not known (known: name, namespace, target, service, ingress, route, interval, variables.x)',
+      '"intervall" is not known (known: name, namespace, target, service, ingress, route, interval, variables.x)',
+    ],
+  },
+  {
+    query: "{{ if variables.a }}{{ nonsense }}{{ else }}{{ end }}",
+    what: ['"nonsense" is not known (known: name, namespace, target, service, ingress, route, interval, variables.x)'],
+  },
+  {
+    query: "{{ upper namespace }}",
+    what: ['"upper" is not known (known: name, namespace, target, service, ingress, route, interval, variables.x)'],
+  },
+  { query: '{{ printf "%s" }}', what: ["printf has no argument for %s"] },
+  { query: "{{ if variables.a }}x", what: ["an {{if}} has no {{end}}"] },
+  { query: "rate(x[{{ interval }])", what: ['"{{" is not closed: interval }])'] },
+];
+for (const { query, what } of unrendered) {
+  test(`the query ${query} is refused`, () => {
+    const shown = JSON.stringify(query);
+    assert.deepEqual(
+      mistakes(template(query)),
+      what.map((mistake) => `spec.query: Invalid value: ${shown}: ${mistake}`),
+    );
+  });
+}
 
 test("a template tells all its mistakes at once", () => {
   assert.deepEqual(mistakes(template("{{ x", { type: "prom" })), [
     'spec.provider.type: Unsupported value: "prom": supported values: "prometheus", "influxdb", "datadog", "externalmetrics", "stackdriver", "cloudwatch", "newrelic", "graphite", "dynatrace", "keptn", "splunk"',
-    "spec.query: Invalid value: a {{ is not closed: add }}",
+    'spec.query: Invalid value: "{{ x": "{{" is not closed: x',
   ]);
 });
 
-test("Prometheus needs an address, Datadog has its own", () => {
-  assert.match(mistakes(template("up", { type: "prometheus" }))[0] ?? "", /needs an address/);
-  assert.deepEqual(mistakes(template("up", { type: "datadog" })), []);
-});
+const secretRef = { name: "login" };
+const providerCases = [
+  {
+    wrong: { type: "prometheus", address: "prometheus:9090" },
+    right: { type: "prometheus", address: "http://prometheus:9090" },
+    refusal:
+      'spec.provider.address: Invalid value: "prometheus:9090": this provider needs an address: the URL of its API, with its scheme (https://…)',
+  },
+  {
+    wrong: { type: "datadog" },
+    right: { type: "datadog", secretRef },
+    refusal: "spec.provider.secretRef: Required value: this provider needs credentials: name their Secret",
+  },
+  {
+    wrong: { type: "cloudwatch" },
+    right: { type: "cloudwatch", region: "eu-central-1" },
+    refusal: "spec.provider.region: Required value: this provider needs a region",
+  },
+];
+for (const { wrong, right, refusal } of providerCases) {
+  test(`a MetricTemplate of ${wrong.type} is refused without what it needs`, () => {
+    assert.deepEqual(mistakes(template("up", wrong)), [refusal]);
+    assert.deepEqual(mistakes(template("up", right)), []);
+  });
+}
 
-test("an AlertProvider has exactly one of address and secretRef", () => {
-  const answer = (spec: object) =>
-    mistakes(validateAlertProvider(aReview({ spec: { type: "slack", ...spec } }, null), anIndex()));
-  const mistake = "spec: Invalid value: set exactly one of address and secretRef";
-  assert.deepEqual(answer({}), [mistake]);
-  assert.deepEqual(answer({ address: "https://x", secretRef: { name: "s" } }), [mistake]);
-  assert.deepEqual(answer({ address: "https://x" }), []);
-});
+const alertCases = [
+  { wrong: {}, refusal: 'spec: Invalid value: "object": set exactly one of address and secretRef' },
+  {
+    wrong: { address: "https://x", secretRef },
+    refusal: 'spec: Invalid value: "object": set exactly one of address and secretRef',
+  },
+  {
+    wrong: { address: "hooks.example" },
+    refusal: 'spec.address: Invalid value: "hooks.example": address must start with http:// or https://',
+  },
+  {
+    wrong: { secretRef, proxy: "proxy:3128" },
+    refusal: 'spec.proxy: Invalid value: "proxy:3128": proxy must start with http:// or https://',
+  },
+];
+for (const { wrong, refusal } of alertCases) {
+  test(`an AlertProvider of ${JSON.stringify(wrong)} is refused`, () => {
+    const answer = (spec: object) =>
+      mistakes(validateAlertProvider(aReview({ spec: { type: "slack", ...spec } }, null), anIndex()));
+    assert.deepEqual(answer(wrong), [refusal]);
+    assert.deepEqual(answer({ address: "https://x", proxy: "http://proxy:3128" }), []);
+    assert.deepEqual(answer({ secretRef }), []);
+  });
+}
 
 test("scaling a target is admitted and explained", () => {
   const scale = (replicas: number) => ({ kind: "Scale", spec: replicas === 0 ? {} : { replicas } });

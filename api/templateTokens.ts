@@ -1,4 +1,4 @@
-import { WeirError } from "../../api/index.ts";
+import { WeirError } from "./errors.ts";
 
 export interface Action {
   readonly kind: "action";

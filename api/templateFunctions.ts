@@ -1,4 +1,4 @@
-import { WeirError } from "../../api/index.ts";
+import { WeirError } from "./errors.ts";
 
 export type TemplateValue = string | number | boolean | Readonly<Record<string, string>>;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { WeirError } from "../../../api/index.ts";
-import { type QueryModel, renderTemplate } from "../../../controller/analysis/template.ts";
+import { type QueryModel, renderTemplate } from "../../../api/template.ts";
 
 const model: QueryModel = {
   name: "shop",

@@ -1,4 +1,4 @@
-import { WeirError } from "../../api/index.ts";
+import { WeirError } from "./errors.ts";
 import { callBuiltin, isBuiltin, type TemplateValue, truth } from "./templateFunctions.ts";
 import { type Action, type Token, tokensOf } from "./templateTokens.ts";
 
@@ -28,6 +28,64 @@ export function renderTemplate(text: string, model: QueryModel): string {
     throw refused(`unexpected {{${left.kind === "action" ? left.text : ""}}}`);
   }
   return rendered;
+}
+
+/**
+ * Everything that is wrong with a query as a template, in words, whatever the Canary: every branch is looked at, and variables count
+ * as set. Empty when it renders.
+ */
+export function templateMistakes(text: string): readonly string[] {
+  const model = { ...anyNames, variables: Object.fromEntries(variablesIn(text).map((name) => [name, someText])) };
+  try {
+    const actions = tokensOf(text).filter((token) => token.kind === "action");
+    const evaluated = actions.flatMap(({ words }) => mistakeOf(() => void evaluateAction(words, model)));
+    const mistakes = [...new Set(evaluated)];
+    return mistakes.length > 0 ? mistakes : mistakeOf(() => void renderTemplate(text, model));
+  } catch (error) {
+    return [wordsOf(error)];
+  }
+}
+
+/** The names `x` of every `variables.x` in a query. */
+export function variablesIn(text: string): readonly string[] {
+  return [...new Set([...text.matchAll(/\bvariables\.([\w-]+)/g)].map(([, name = ""]) => name))];
+}
+
+/** Long enough for whatever a query may cut from it. */
+const someText = "x".repeat(64);
+const anyNames = {
+  name: someText,
+  namespace: someText,
+  target: someText,
+  service: someText,
+  ingress: someText,
+  route: someText,
+  interval: someText,
+};
+
+function evaluateAction(words: Words, model: QueryModel): void {
+  const first = words[0]?.text ?? "";
+  if (first === "end" || (first === "else" && words.length === 1)) {
+    return;
+  }
+  evaluate(first === "else" ? words.slice(2) : first === "if" ? words.slice(1) : words, model);
+}
+
+function mistakeOf(attempt: () => void): readonly string[] {
+  try {
+    attempt();
+    return [];
+  } catch (error) {
+    return [wordsOf(error)];
+  }
+}
+
+/** What `renderTemplate` refused; anything else is a mistake of ours. */
+function wordsOf(error: unknown): string {
+  if (error instanceof WeirError && error.code === "metrics.template") {
+    return error.message;
+  }
+  throw error;
 }
 
 interface State {
