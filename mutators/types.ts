@@ -40,16 +40,38 @@ export type PatchOp =
   | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
   | { readonly op: "remove"; readonly path: string };
 
+/** What an outcome leaves in the API server's audit log, beside its reason. The keys are constant, so that logs can be searched by them. */
+export type Audit = Readonly<Partial<Record<"canary" | "fields", string>>>;
+
+/** The Canary whose protection a refusal stands for: whoever has the verb `bypass` on it may write all the same. */
+export interface Bypass {
+  readonly namespace: string;
+  readonly canary: string;
+}
+
 /** What admission does about a request: total, never throws, the same for a dry run. */
 export type Outcome =
-  | { readonly kind: "untouched"; readonly why: AdmissionReason; readonly warnings: readonly string[] }
+  | {
+      readonly kind: "untouched";
+      readonly why: AdmissionReason;
+      readonly warnings: readonly string[];
+      readonly audit?: Audit;
+    }
   | {
       readonly kind: "patched";
       readonly why: AdmissionReason;
       readonly warnings: readonly string[];
       readonly patch: readonly PatchOp[];
+      readonly audit?: Audit;
     }
-  | { readonly kind: "refused"; readonly why: AdmissionReason; readonly issues: readonly FieldIssue[] };
+  | {
+      readonly kind: "refused";
+      readonly why: AdmissionReason;
+      readonly issues: readonly FieldIssue[];
+      /** Absent: nobody gets past this refusal. */
+      readonly bypass?: Bypass;
+      readonly audit?: Audit;
+    };
 
 export type Mutator = (request: AdmissionRequest, index: Index) => Outcome;
 

@@ -39,7 +39,7 @@ export function writeReview(request: AdmissionRequest, outcome: Outcome): object
 }
 
 function answer(request: AdmissionRequest, outcome: Outcome): object {
-  const audit = { auditAnnotations: { outcome: outcome.why } };
+  const audit = { auditAnnotations: { ...outcome.audit, outcome: outcome.why } };
   if (outcome.kind === "refused") {
     return { allowed: false, status: refusal(request, outcome.issues), ...audit };
   }
