@@ -2,6 +2,7 @@ import {
   type Canary,
   driftMarks,
   fieldManagers,
+  knownKeys,
   type ObjectRef,
   otherOwners,
   providerOf,
@@ -66,10 +67,13 @@ async function orphan(canary: Canary, ref: ObjectRef, body: RawObject, options: 
   );
 }
 
-/** Nobody's any more, and no mark keeps GitOps tools away from it. */
+/** What we note on objects that users get back. */
+const marks = [...Object.keys(driftMarks), knownKeys.originalConfiguration, knownKeys.primaryRevision];
+
+/** Not ours any more: no reference to the Canary, no note for us, no mark that keeps GitOps tools away. */
 async function disown(canary: Canary, ref: ObjectRef, options: ActOptions): Promise<void> {
   const others = otherOwners(options.caches.get(ref), canary);
-  const unmarked = Object.fromEntries(Object.keys(driftMarks).map((mark) => [mark, null]));
+  const unmarked = Object.fromEntries(marks.map((mark) => [mark, null]));
   const written = await options.api.mergePatch(
     ref,
     { metadata: { ownerReferences: others.length === 0 ? null : others, annotations: unmarked } },

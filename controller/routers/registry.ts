@@ -1,11 +1,12 @@
 import { gatewayApiV1Beta1Router, gatewayApiV1Router } from "./gatewayapi.ts";
+import { istioRouter } from "./istio.ts";
 import { kubernetesRouter } from "./kubernetes.ts";
 import { nginxRouter } from "./nginx.ts";
 import type { Router } from "./router.ts";
 import { linkerdRouter, osmRouter, smiV1Alpha1Router, smiV1Alpha2Router, smiV1Alpha3Router } from "./smi.ts";
 import { traefikRouter } from "./traefik.ts";
 
-const exact = [kubernetesRouter, linkerdRouter, nginxRouter, osmRouter, traefikRouter];
+const exact = [istioRouter, kubernetesRouter, linkerdRouter, nginxRouter, osmRouter, traefikRouter];
 
 /** The order decides: every `gatewayapi:v1beta1` also begins with `gatewayapi:v1`. */
 const byPrefix = [smiV1Alpha1Router, smiV1Alpha2Router, smiV1Alpha3Router, gatewayApiV1Beta1Router, gatewayApiV1Router];

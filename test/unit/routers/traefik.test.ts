@@ -105,7 +105,8 @@ describe("the choice of a router", () => {
     "gatewayapi:v1beta1": "gatewayapi:v1beta1",
     "gatewayapi:v1alpha2": "gatewayapi:v1",
     gatewayapi: undefined,
-    istio: undefined,
+    istio: "istio",
+    "nginx:x": undefined,
     "": undefined,
   };
   for (const [provider, want] of Object.entries(choices)) {
