@@ -19,26 +19,23 @@ export function ownerReferenceOf(canary: RawObject): OwnerReference {
   };
 }
 
-/** Whether this Canary controls the object. */
-function isControlledBy(object: RawObject, canary: RawObject): boolean {
-  return (object.metadata.ownerReferences ?? []).some((owner) => owner.controller === true && isIt(owner, canary));
+/** The Canary that controls the object. Known by kind and name, so that objects of a restored backup are still known as ours. */
+export function controllingCanary(object: RawObject): string | undefined {
+  return (object.metadata.ownerReferences ?? []).find((owner) => owner.controller === true && isCanary(owner))?.name;
 }
 
 /** The owners of an object but for this Canary. */
 export function otherOwners(object: RawObject | undefined, canary: RawObject): readonly OwnerReference[] {
-  return (object?.metadata.ownerReferences ?? []).filter((owner) => !isIt(owner, canary));
+  return (object?.metadata.ownerReferences ?? []).filter(
+    (owner) => !isCanary(owner) || owner.name !== canary.metadata.name,
+  );
 }
 
-/** Compared by kind and name, so that objects of a restored backup are still known as ours. */
-function isIt(owner: OwnerReference, canary: RawObject): boolean {
-  return (
-    owner.kind === canaryResource.kind &&
-    owner.apiVersion.startsWith(`${apiGroup}/`) &&
-    owner.name === canary.metadata.name
-  );
+function isCanary(owner: OwnerReference): boolean {
+  return owner.kind === canaryResource.kind && owner.apiVersion.startsWith(`${apiGroup}/`);
 }
 
 /** Whether we may own the object: it is ours already, or nobody made it yet. What a user made must outlive the Canary. */
 export function mayOwn(live: RawObject | undefined, canary: RawObject): boolean {
-  return live === undefined || isControlledBy(live, canary);
+  return live === undefined || controllingCanary(live) === canary.metadata.name;
 }

@@ -15,12 +15,12 @@ import {
 import type { Action, Generated } from "../decide/types.ts";
 import { canaryRef, type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
-import { scalerKindOf } from "../scalers/registry.ts";
 import { fits } from "../workloads/fits.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
 import { generatedService, type ServiceRole, withoutOthers } from "../workloads/services.ts";
 import { giveToPrimary, giveToTarget } from "./handBack.ts";
-import { type ActOptions, conflict, needed, refOf, selected } from "./lookup.ts";
+import { type ActOptions, apply, applyNoted, conflict, needed, refOf, selected } from "./lookup.ts";
+import { dropScalers, ensurePrimaryScaler, pauseScaler } from "./scalers.ts";
 
 /** The actions that change objects. Events, counters and told hooks belong to the loop. */
 export type ObjectAction = Exclude<Action, { kind: "event" | "count" | "tell" }>;
@@ -37,6 +37,10 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
       return scale(canary, needed(refs.target), action.replicas, options);
     case "scalePrimary":
       return scale(canary, needed(refs.primary), action.replicas, options);
+    case "pauseScaler":
+      return pauseScaler(canary, action.paused, refs, options);
+    case "dropScalers":
+      return dropScalers(canary, options);
     case "keepWish":
       return keepWish(needed(refs.target), action.replicas, options);
     case "unhold":
@@ -71,7 +75,7 @@ async function ensure(
     case "primary":
       return createPrimary(canary, refs, options);
     case "primaryScaler":
-      return primaryScaler(canary, refs, options);
+      return ensurePrimaryScaler(canary, refs, options);
     case "route":
       return route(canary, traffic ?? { primary: 100, canary: 0, mirror: false }, options);
     default:
@@ -122,13 +126,6 @@ async function promote(canary: Canary, revision: string, refs: Refs, options: Ac
   const version = primary.metadata.resourceVersion;
   const fenced = version === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion: version } };
   await applyNoted(needed(refs.primary), fenced, fieldManagers.workload, options);
-}
-
-async function primaryScaler(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
-  const kind = scalerKindOf(canary.spec.autoscalerRef);
-  const source = options.caches.get(needed(refs.scaler));
-  if (kind === undefined || source === undefined) return;
-  await applyNoted(needed(refs.primaryScaler), kind.primary(canary, source), fieldManagers.scaler, options);
 }
 
 async function route(canary: Canary, traffic: Traffic, options: ActOptions): Promise<void> {
@@ -192,14 +189,6 @@ async function setFinalizer(canary: Canary, present: boolean, options: ActOption
     signal: options.signal,
   });
   if (present) options.caches.expect(canaryRef(canary), written);
-}
-
-async function applyNoted(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<void> {
-  options.caches.expect(ref, await apply(ref, body, fieldManager, options));
-}
-
-function apply(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<RawObject> {
-  return options.api.apply(ref.resource, body, { fieldManager, force: true, signal: options.signal });
 }
 
 /** The number of replicas that the webhook kept when it pinned the field. */

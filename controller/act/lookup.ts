@@ -1,12 +1,13 @@
 import { type Canary, type ObjectRef, type RawObject, WeirError } from "../../api/index.ts";
 import type { Api } from "../kube/api.ts";
+import type { Caches } from "../observe/caches.ts";
 import type { Refs } from "../observe/refs.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
 import type { SelectorLabel, WorkloadKind } from "../workloads/workload.ts";
 
 export interface ActOptions {
   readonly api: Api;
-  readonly caches: { get(ref: ObjectRef): RawObject | undefined; expect(ref: ObjectRef, written: RawObject): void };
+  readonly caches: Pick<Caches, "get" | "expect" | "controlledBy">;
   readonly meshProvider: string;
   readonly selectorLabels: readonly string[];
   readonly includeLabelPrefix: readonly string[];
@@ -53,4 +54,17 @@ export function needed(ref: ObjectRef | undefined): ObjectRef {
 
 export function conflict(message: string): WeirError {
   return new WeirError("api.conflict", "conflict", message);
+}
+
+export async function applyNoted(
+  ref: ObjectRef,
+  body: RawObject,
+  fieldManager: string,
+  options: ActOptions,
+): Promise<void> {
+  options.caches.expect(ref, await apply(ref, body, fieldManager, options));
+}
+
+export function apply(ref: ObjectRef, body: RawObject, fieldManager: string, options: ActOptions): Promise<RawObject> {
+  return options.api.apply(ref.resource, body, { fieldManager, force: true, signal: options.signal });
 }

@@ -27,13 +27,19 @@ export function repairs(seen: Observation): Action[] {
   return actions;
 }
 
+/** When to look again for what was deleted, in milliseconds. */
+const strayMs = 500;
+
 /**
  * Brings objects and weights to what the status says. Undefined when they are.
  * Nobody is sent to a workload that cannot serve: then the weights stay until it can, whatever the plan says.
  */
 export function converge(seen: Observation): Decision | undefined {
   const actions = repairs(seen);
-  return actions.length > 0 ? perform(...actions) : convergeTraffic(seen);
+  if (actions.length > 0) return perform(...actions);
+  // Only now, when the copy that replaces them is there. That they are gone shows a moment later.
+  if (seen.strayScalers === true && seen.missingScaler === undefined) return wait(strayMs, { kind: "dropScalers" });
+  return convergeTraffic(seen);
 }
 
 /** The same for the weights alone. */
@@ -46,6 +52,8 @@ export function convergeTraffic(seen: Observation): Decision | undefined {
   const gaining =
     planned.canary > traffic.canary ? seen.target : planned.primary > traffic.primary ? seen.primary : undefined;
   if (gaining !== undefined && gaining.available === 0) return notReady(seen, gaining);
+  if (gaining !== undefined && gaining === seen.primary && gaining.replicas < (seen.primaryFloor ?? 0))
+    return perform({ kind: "scalePrimary", replicas: seen.primaryFloor ?? 0 });
   return perform({ kind: "shift", traffic: planned });
 }
 
@@ -87,10 +95,16 @@ export function canaryNotReady(canary: Canary, why: string, retriable: boolean):
  */
 export function emptyTarget(seen: Observation): Decision | undefined {
   const { target, canary } = seen;
-  if (target === undefined || target.replicas === 0) return undefined;
+  if (target === undefined) return undefined;
+  const woken = seen.sourceScaler === "running";
+  if (target.replicas === 0 && !woken) return undefined;
   if (plannedTraffic(canary, seen.provider).canary > 0 || !trafficSettled(seen)) return undefined;
-  const left = drainLeft(seen);
-  return left > 0 ? wait(left) : perform({ kind: "scaleTarget", replicas: 0 });
+  const left = target.replicas === 0 ? 0 : drainLeft(seen);
+  if (left > 0) return wait(left);
+  return perform(
+    ...(woken ? [{ kind: "pauseScaler", paused: true } as const] : []),
+    ...(target.replicas > 0 ? [{ kind: "scaleTarget", replicas: 0 } as const] : []),
+  );
 }
 
 /** Milliseconds that a workload without traffic is still kept, counted from the last change of the status. */

@@ -21,6 +21,8 @@ export function promoting(seen: Observation): Decision {
   if (gaveUp(primary.readiness)) return failedPromotion(seen, primary);
   const repair = converge(seen);
   if (repair !== undefined) return repair;
+  const { primaryFloor = 0 } = seen;
+  if (primary.replicas < primaryFloor) return perform({ kind: "scalePrimary", replicas: primaryFloor });
   if (!primary.readiness.ready) return notReady(seen, primary);
   return routeBack(seen);
 }

@@ -4,7 +4,7 @@ import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { effectiveIterations, plannedTraffic } from "./plan.ts";
 import { closedGate, gate, perform, pollGate, tell, wait, warn } from "./round.ts";
-import { stalled, writeStatus } from "./status.ts";
+import { hold, stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
 /** Initialized, Succeeded, Failed: the primary serves, the target is empty, and whatever drifts is put right. Waits for a new revision. */
@@ -20,7 +20,7 @@ export function rest(seen: Observation): Decision {
     scaledAtRest(seen, target, primary) ??
     emptyTarget(seen) ??
     moveWish(seen, target, primary) ??
-    perform(...writeStatus(seen, {}))
+    (seen.missingScaler === undefined ? perform(...writeStatus(seen, {})) : hold(seen, seen.missingScaler))
   );
 }
 

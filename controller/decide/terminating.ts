@@ -29,6 +29,7 @@ export function terminating(seen: Observation): Decision {
   const heir = heirOf(seen);
   if (heir === "target" && target !== undefined) {
     if (target.held === true) return perform({ kind: "unhold" });
+    if (seen.sourceScaler === "paused") return perform({ kind: "pauseScaler", paused: false });
     if (target.replicas === 0)
       return perform({ kind: "scaleTarget", replicas: Math.max(1, primary?.replicas ?? seen.canaryReplicas) });
     // Waiting is worth it while somebody serves and the target may still come up.

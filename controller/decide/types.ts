@@ -49,6 +49,14 @@ export interface Observation {
   readonly traffic: Traffic | { readonly notAccepted: string } | undefined;
   /** Replicas a canary starts with: the primary's, or its scaler's minimum. */
   readonly canaryReplicas: number;
+  /** A source autoscaler that would bring an emptied target back up, unless it is told to leave it alone. */
+  readonly sourceScaler?: "running" | "paused";
+  /** The autoscaler that the Canary names does not exist: what that means, in words. */
+  readonly missingScaler?: string;
+  /** Copies of autoscalers that the Canary no longer names: they would fight over the primary. */
+  readonly strayScalers?: boolean;
+  /** Replicas that the primary must have before it takes the canary's traffic over; absent: as many as it has. */
+  readonly primaryFloor?: number;
   /** When the last round of questions was answered, if this process asked it; lost in a crash, which only asks sooner. */
   readonly lastRoundAt?: number;
   /** What was asked in this pass, by question id. */
@@ -100,6 +108,10 @@ export type Action =
   | { readonly kind: "shift"; readonly traffic: Traffic }
   | { readonly kind: "scaleTarget"; readonly replicas: number }
   | { readonly kind: "scalePrimary"; readonly replicas: number }
+  /** Tell the source autoscaler to leave the target alone, or to look after it again. */
+  | { readonly kind: "pauseScaler"; readonly paused: boolean }
+  /** Take away copies of autoscalers that the Canary no longer names. */
+  | { readonly kind: "dropScalers" }
   /** Note on the target what somebody scaled it to: it is meant for the primary, and goes there from the note. */
   | { readonly kind: "keepWish"; readonly replicas: number }
   /** Let go of a target that the webhook holds paused. */

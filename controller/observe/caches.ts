@@ -1,6 +1,7 @@
 import {
   type Canary,
   canaryResource,
+  controllingCanary,
   keyOf,
   metricTemplateResource,
   type ObjectRef,
@@ -31,6 +32,8 @@ export interface Caches {
   readonly templates: Store;
   /** The cached object; undefined when it does not exist or its kind is not watched yet (see `ready`). */
   get(ref: ObjectRef): RawObject | undefined;
+  /** Objects of a kind that the Canary `namespace/name` controls, whatever their names; none when the kind is not watched. */
+  controlledBy(resource: Resource, canary: string): readonly RawObject[];
   /** Are all these kinds listed, and all these objects as new as our own last write to them? */
   ready(refs: readonly ObjectRef[]): boolean;
   /** Own write: reads of this object wait until the watch has caught up. */
@@ -48,6 +51,7 @@ export function createCaches(options: CachesOptions): Caches {
       transport: options.transport,
       resource,
       clock: options.clock,
+      indexes: { canary: controllerKeys },
       onIncident: (incident) => options.onIncident(resource, incident),
       ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
     });
@@ -88,6 +92,7 @@ export function createCaches(options: CachesOptions): Caches {
     canaries: canaries.store,
     templates: templates.store,
     get: (ref) => storeOf(ref.resource).get(`${ref.namespace}/${ref.name}`),
+    controlledBy: (resource, canary) => watches.get(kindKey(resource))?.store.byIndex("canary", canary) ?? [],
     ready: (refs) =>
       refs.every((ref) => {
         const store = storeOf(ref.resource);
@@ -108,4 +113,9 @@ export function createCaches(options: CachesOptions): Caches {
       await Promise.all([...watches.values()].map((each) => each.stop()));
     },
   };
+}
+
+function controllerKeys(object: RawObject): readonly string[] {
+  const name = controllingCanary(object);
+  return name === undefined ? [] : [keyOf({ namespace: object.metadata.namespace ?? "", name })];
 }

@@ -19,9 +19,10 @@ import { generatedService, type ServiceRole } from "../workloads/services.ts";
 import type { WorkloadKind } from "../workloads/workload.ts";
 import type { Caches } from "./caches.ts";
 import { allRefs, type Refs, refsOf } from "./refs.ts";
+import { canaryReplicas, scalerFacts, scalerFit } from "./scalers.ts";
 
 export interface ObserveOptions {
-  readonly caches: Pick<Caches, "get" | "ready">;
+  readonly caches: Pick<Caches, "get" | "ready" | "controlledBy">;
   readonly meshProvider: string;
   readonly selectorLabels: readonly string[];
   readonly drainMs: number;
@@ -51,14 +52,15 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
       canaryService: serviceFit(canary, "canary", refs, options, target),
       primaryService: serviceFit(canary, "primary", refs, options, target),
       apexService: serviceFit(canary, "apex", refs, options, target),
-      primaryScaler: scalerFit(canary, refs, options),
+      primaryScaler: scalerFit(canary, kind, refs, options.caches),
       route:
         refs.routes.length === 0
           ? "none"
           : (routerFor(provider)?.fit(canary, (ref) => options.caches.get(ref)) ?? "none"),
     },
     traffic: refs.routes.length === 0 ? undefined : routerFor(provider)?.read(canary, (ref) => options.caches.get(ref)),
-    canaryReplicas: canaryReplicas(canary, kind, primary, read(options, refs.scaler)),
+    canaryReplicas: canaryReplicas(canary, kind, refs, options.caches),
+    ...scalerFacts(canary, kind, refs, options.caches),
     ...(options.lastRoundAt === undefined ? {} : { lastRoundAt: options.lastRoundAt }),
     answers: options.answers,
     drainMs: options.drainMs,
@@ -87,7 +89,7 @@ function obstacleOf(
   const label = target === undefined ? undefined : kind.selectorLabel(target, options.selectorLabels);
   if (label !== undefined && "obstacle" in label) return label.obstacle;
   if (canary.spec.autoscalerRef !== undefined && scalerKindOf(canary.spec.autoscalerRef) === undefined) {
-    return `autoscalerRef.kind ${canary.spec.autoscalerRef.kind} is not supported yet: use a HorizontalPodAutoscaler`;
+    return `autoscalerRef.kind ${canary.spec.autoscalerRef.kind} is not supported yet: use a HorizontalPodAutoscaler or a ScaledObject`;
   }
   return router.obstacle(canary, (ref) => options.caches.get(ref)) ?? shortfallOf(canary, router.provider);
 }
@@ -172,24 +174,4 @@ function serviceFit(
       : workloadKindOf(canary.spec.targetRef)?.selectorLabel(target, options.selectorLabels);
   if (target === undefined || label === undefined || "obstacle" in label) return live === undefined ? "absent" : "fits";
   return fits(live, generatedService(canary, role, label, target, live));
-}
-
-function scalerFit(canary: Canary, refs: Refs, options: ObserveOptions): Fit | "none" {
-  const source = read(options, refs.scaler);
-  const kind = scalerKindOf(canary.spec.autoscalerRef);
-  // A scaler that is named but does not exist (yet) is nothing to copy; it is made the moment the source appears.
-  if (source === undefined || kind === undefined) return "none";
-  return fits(read(options, refs.primaryScaler), kind.primary(canary, source));
-}
-
-/** Replicas for a canary: what its autoscaler starts from, else as many as the primary has. */
-function canaryReplicas(
-  canary: Canary,
-  kind: WorkloadKind | undefined,
-  primary: RawObject | undefined,
-  scaler: RawObject | undefined,
-): number {
-  const scalerKind = scalerKindOf(canary.spec.autoscalerRef);
-  if (scaler !== undefined && scalerKind !== undefined) return scalerKind.minReplicas(scaler);
-  return Math.max(1, primary === undefined || kind === undefined ? 1 : kind.replicas(primary));
 }

@@ -5,7 +5,17 @@ import { stepWeights } from "../../api/index.ts";
 import { decide } from "../../controller/decide/decide.ts";
 import { plannedTraffic } from "../../controller/decide/plan.ts";
 import type { Action, Decide, Observation } from "../../controller/decide/types.ts";
-import { aWorld, canaryOf, observe, pass, runToRest, settlePods, type World } from "../unit/decide/world.ts";
+import {
+  aWorld,
+  canaryOf,
+  floorOf,
+  observe,
+  pass,
+  runToRest,
+  settlePods,
+  type World,
+  type WorldOptions,
+} from "../unit/decide/world.ts";
 
 /**
  * The laws of the release machine, over random worlds: users who change their minds, pods that come and go, processes that die
@@ -31,6 +41,8 @@ type Move =
   | { readonly kind: "suspend"; readonly on: boolean }
   /** The target is deleted; it comes back in the end, if not before. */
   | { readonly kind: "target"; readonly there: boolean }
+  /** Somebody edits the target's autoscaler, or names another; KEDA is told or untold to pause; an autoscaler sizes a workload. */
+  | { readonly kind: "scaler"; readonly what: "edit" | "rename" | "pause" | "resume" | "grow" | "shrink" }
   /** The wall clock jumps. */
   | { readonly kind: "clock"; readonly minutes: number };
 
@@ -66,13 +78,26 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.boolean().map((on): Move => ({ kind: "suspend", on })) },
   { weight: 1, arbitrary: fc.boolean().map((there): Move => ({ kind: "target", there })) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .constantFrom(
+        "edit" as const,
+        "rename" as const,
+        "pause" as const,
+        "resume" as const,
+        "grow" as const,
+        "shrink" as const,
+      )
+      .map((what): Move => ({ kind: "scaler", what })),
+  },
   { weight: 1, arbitrary: fc.constantFrom(-90, 90).map((minutes): Move => ({ kind: "clock", minutes })) },
 );
 
 interface Shape {
   readonly analysis: Parameters<typeof aWorld>[0];
   readonly provider: string;
-  readonly kind?: "DaemonSet";
+  readonly options?: WorldOptions;
 }
 
 const shape = fc.constantFrom<Shape>(
@@ -85,7 +110,10 @@ const shape = fc.constantFrom<Shape>(
     provider: "gatewayapi:v1",
   },
   { analysis: { iterations: 2 }, provider: "kubernetes" },
-  { analysis: { stepWeight: 20, maxWeight: 60 }, provider: "gatewayapi:v1", kind: "DaemonSet" as const },
+  { analysis: { stepWeight: 20, maxWeight: 60 }, provider: "gatewayapi:v1", options: { kind: "DaemonSet" } },
+  { analysis: { stepWeight: 50, maxWeight: 100 }, provider: "gatewayapi:v1", options: { scaler: "hpa" } },
+  { analysis: { stepWeight: 25, maxWeight: 50 }, provider: "traefik", options: { scaler: "keda" } },
+  { analysis: { iterations: 2 }, provider: "kubernetes", options: { scaler: "keda" } },
 );
 
 const story = fc.record({ shape, moves: fc.array(move, { minLength: 20, maxLength: 120 }) });
@@ -172,8 +200,34 @@ function happen(world: World, step: Exclude<Move, { kind: "pass" | "flow" | "cra
       if (!step.there) world.target = undefined;
       else comeBack(world);
       return;
+    case "scaler":
+      if (world.scaler.kind !== "none") rescale(world, step.what);
+      return;
     case "clock":
       world.now += step.minutes * 60_000;
+  }
+}
+
+function rescale(world: World, what: Extract<Move, { kind: "scaler" }>["what"]): void {
+  const { scaler, target, primary } = world;
+  switch (what) {
+    case "edit":
+      if (scaler.copy === "fits") scaler.copy = "differs";
+      return;
+    case "rename":
+      if (scaler.copy !== "absent") scaler.stray = true;
+      scaler.copy = "absent";
+      return;
+    case "pause":
+    case "resume":
+      if (scaler.kind === "keda") scaler.paused = what === "pause";
+      return;
+    case "grow":
+      if (target !== undefined && target.replicas > 0) target.replicas = 4;
+      return;
+    case "shrink":
+      // As far as its autoscaler lets it.
+      if (primary !== undefined && primary.replicas > 0) primary.replicas = floorOf(world) ?? 1;
   }
 }
 
@@ -196,6 +250,10 @@ function hold(world: World, action: Action, seen: Observation, answers: Observat
     if (before !== undefined && traffic.primary > before.primary && action.kind === "shift")
       assert.ok((seen.primary?.available ?? 0) > 0, "law 2: nobody is routed to an empty primary");
   }
+  if (action.kind === "shift" && seen.canary.status?.phase === "Finalising" && !lately(world, seen))
+    assert.ok((world.primary?.replicas ?? 0) >= (seen.primaryFloor ?? 0), "a primary is sized before everybody comes");
+  if (action.kind === "scaleTarget" && action.replicas > 0 && world.scaler.kind === "keda" && !world.deleting)
+    assert.equal(seen.sourceScaler, "running", "an autoscaler that is paused would empty the canary again");
   if (action.kind === "scaleTarget" && action.replicas === 0) {
     const traffic = world.traffic;
     assert.ok(
@@ -260,8 +318,8 @@ function makeKind(world: World): void {
 
 test("whatever happens, no law of traffic and promotion is broken", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) =>
-      play(aWorld(analysis, provider, kind), moves, decide),
+    fc.property(story, ({ shape: { analysis, provider, options }, moves }) =>
+      play(aWorld(analysis, provider, options), moves, decide),
     ),
     { numRuns: runs },
   );
@@ -269,8 +327,8 @@ test("whatever happens, no law of traffic and promotion is broken", () => {
 
 test("whatever happened, a kind world ends at rest: the revision is settled, weights and replicas are where they belong", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) => {
-      const world = aWorld(analysis, provider, kind);
+    fc.property(story, ({ shape: { analysis, provider, options }, moves }) => {
+      const world = aWorld(analysis, provider, options);
       play(world, moves, decide);
       makeKind(world);
       runToRest(world, decide);
@@ -285,6 +343,10 @@ test("whatever happened, a kind world ends at rest: the revision is settled, wei
         world.traffic === undefined || world.traffic.canary === 0,
         "an empty target, unless it carries the traffic",
       );
+      const { kind, paused, copy, stray } = world.scaler;
+      if (kind !== "none")
+        assert.deepEqual([copy, stray], ["fits", false], "the primary's autoscaler follows its source");
+      if (kind === "keda" && world.target?.replicas === 0) assert.ok(paused, "nobody wakes an empty target");
     }),
     { numRuns: runs },
   );
@@ -292,8 +354,8 @@ test("whatever happened, a kind world ends at rest: the revision is settled, wei
 
 test("deciding is deterministic, and at rest there is nothing left to decide", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) => {
-      const world = aWorld(analysis, provider, kind);
+    fc.property(story, ({ shape: { analysis, provider, options }, moves }) => {
+      const world = aWorld(analysis, provider, options);
       play(world, moves, decide);
       const seen = observe(world);
       assert.deepEqual(decide(seen), decide(structuredClone(seen)));
@@ -307,8 +369,8 @@ test("deciding is deterministic, and at rest there is nothing left to decide", (
 
 test("a deletion at any moment ends soon, and what serves then is available", () => {
   fc.assert(
-    fc.property(story, ({ shape: { analysis, provider, kind }, moves }) => {
-      const world = aWorld(analysis, provider, kind);
+    fc.property(story, ({ shape: { analysis, provider, options }, moves }) => {
+      const world = aWorld(analysis, provider, options);
       play(world, moves, decide);
       makeKind(world);
       if (world.finalizers.length === 0) return;
@@ -325,7 +387,7 @@ test("a deletion at any moment ends soon, and what serves then is available", ()
 test("the stories go everywhere: no phase is left out", () => {
   const visited = new Map<string, number>();
   for (const { shape: setting, moves } of fc.sample(story, { numRuns: 300, seed: 7 })) {
-    play(aWorld(setting.analysis, setting.provider, setting.kind), moves, (seen) => {
+    play(aWorld(setting.analysis, setting.provider, setting.options), moves, (seen) => {
       const phase = seen.canary.status?.phase ?? "";
       visited.set(phase, (visited.get(phase) ?? 0) + 1);
       return decide(seen);
@@ -379,8 +441,8 @@ test("the laws have teeth: machines with planted mistakes are caught", () => {
   };
   for (const [name, machine] of Object.entries(mistakes)) {
     const result = fc.check(
-      fc.property(story, ({ shape: { analysis, provider, kind }, moves }) =>
-        play(aWorld(analysis, provider, kind), moves, machine),
+      fc.property(story, ({ shape: { analysis, provider, options }, moves }) =>
+        play(aWorld(analysis, provider, options), moves, machine),
       ),
       { numRuns: 400 },
     );

@@ -34,6 +34,7 @@ describe("actions on an API server", () => {
     const caches = {
       get: (ref: ObjectRef) => cached.get(`${ref.resource.kind} ${ref.namespace}/${ref.name}`),
       expect: () => undefined,
+      controlledBy: () => [],
     };
     const { signal } = new AbortController();
     await act(canary, action, { api, caches, meshProvider: provider, selectorLabels, includeLabelPrefix: [], signal });

@@ -58,6 +58,7 @@ function aLoop({ templatesSynced = true } = {}) {
     settings: parseSettings(["--selector-labels", "app"]) as Settings,
     caches: {
       canaries: { get: () => objects.get("Canary shop") },
+      controlledBy: () => [],
       templates: { hasSynced: templatesSynced },
       get,
       ready: () => true,

@@ -94,3 +94,44 @@ export function loadtesterOutside(namespace: string, port: number): RawObject[] 
     },
   ];
 }
+
+/** The definition of KEDA's kind, as far as it matters here: any spec. */
+export const scaledObjectDefinition: RawObject = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "scaledobjects.keda.sh" },
+  spec: {
+    group: "keda.sh",
+    scope: "Namespaced",
+    names: {
+      plural: "scaledobjects",
+      singular: "scaledobject",
+      kind: "ScaledObject",
+      listKind: "ScaledObjectList",
+    },
+    versions: [
+      {
+        name: "v1alpha1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+      },
+    ],
+  },
+};
+
+export function aScaledObject(namespace: string): RawObject {
+  return {
+    apiVersion: "keda.sh/v1alpha1",
+    kind: "ScaledObject",
+    metadata: { name: "podinfo-so", namespace },
+    spec: {
+      scaleTargetRef: { name: "podinfo" },
+      minReplicaCount: 1,
+      maxReplicaCount: 3,
+      triggers: [
+        { type: "prometheus", metadata: { query: 'sum(rate(requests{app="podinfo"}[30s]))', threshold: "5" } },
+      ],
+    },
+  };
+}

@@ -12,7 +12,7 @@ import { loadKubeConfig } from "../../../controller/kube/config.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
 import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/apiserver/authorization/rules.ts";
 import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
-import { aRelease, podinfoEverywhere, readYaml } from "./manifests.ts";
+import { aRelease, aScaledObject, podinfoEverywhere, readYaml, scaledObjectDefinition } from "./manifests.ts";
 import { definitionsOf, referencesOf, sourcesOf } from "./routing.ts";
 
 /** Granted for what no request asks the sandbox: `role: verb group/resource`. */
@@ -92,13 +92,19 @@ describe("the rights of the two processes", () => {
       stepWeight: 50,
     });
     const gateway = aRelease(namespace, measured({ min: 1 }), { autoscalerRef: reference });
-    const traefik = aRelease("rights-traefik", measured({ max: 0 }), { provider: "traefik" });
+    const keda = { apiVersion: "keda.sh/v1alpha1", kind: "ScaledObject", name: "podinfo-so" } as const;
+    const traefik = aRelease("rights-traefik", measured({ max: 0 }), { provider: "traefik", autoscalerRef: keda });
+    await cluster.apply(scaledObjectDefinition);
+    await cluster.addNamespace("rights-traefik");
+    await cluster.apply(aScaledObject("rights-traefik"), anAutoscaler("rights-traefik"));
     await cluster.addNamespace(namespace);
     await cluster.apply(...supplies());
     await Promise.all([cluster.bootstrap(gateway), cluster.bootstrap(traefik), releaseDaemons("rights-daemons")]);
     await tryDaemons();
     await Promise.all([cluster.setImage(namespace, "6.0.1"), cluster.setImage("rights-traefik", "6.0.1")]);
     await Promise.all([cluster.untilPhase(namespace, "Succeeded"), cluster.untilPhase("rights-traefik", "Failed")]);
+    await cluster.apply(anAutoscaler("rights-traefik", "other"));
+    await nameOtherAutoscalers("rights-traefik");
   }
 
   /** What the server reads to judge a Canary of the other kinds; a dry run asks the same. */
@@ -113,6 +119,26 @@ describe("the rights of the two processes", () => {
     );
     const named = { ...canary, metadata: { ...canary.metadata, name: "daemon" } };
     await cluster.api.create(canaryResource, named, { dryRun: true });
+  }
+
+  /** Each reference that is given up takes its copy along. */
+  async function nameOtherAutoscalers(space: string): Promise<void> {
+    for (const [kind, name] of [
+      ["HorizontalPodAutoscaler", "podinfo"],
+      ["HorizontalPodAutoscaler", "other"],
+    ]) {
+      const autoscalerRef = { apiVersion: "autoscaling/v2", kind, name };
+      await cluster.api.mergePatch(
+        { resource: canaryResource, namespace: space, name: "podinfo" },
+        { spec: { autoscalerRef } },
+      );
+      const copies = (): string[] =>
+        (["horizontalpodautoscalers.autoscaling", "scaledobjects.keda.sh"] as const)
+          .flatMap((key) => cluster.look.list(key, space))
+          .flatMap(({ metadata }) => metadata.name ?? [])
+          .filter((each) => each.endsWith("-primary"));
+      await cluster.until(`the copy of ${name}`, () => copies().join() === `${name}-primary`);
+    }
   }
 
   async function releaseDaemons(space: string): Promise<void> {
@@ -135,8 +161,17 @@ describe("the rights of the two processes", () => {
     await cluster.untilPhase(at, "Initialized");
   }
 
+  function anAutoscaler(space: string, name = "podinfo"): RawObject {
+    const scaleTargetRef = { apiVersion: "apps/v1", kind: "Deployment", name: "podinfo" };
+    return {
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name, namespace: space },
+      spec: { scaleTargetRef, minReplicas: 1, maxReplicas: 2, metrics: [] },
+    };
+  }
+
   function supplies(): RawObject[] {
-    const target = { apiVersion: "apps/v1", kind: "Deployment", name: "podinfo" };
     const provider = {
       type: "prometheus",
       address: "http://prometheus.istio-system:9090",
@@ -155,12 +190,7 @@ describe("the rights of the two processes", () => {
         metadata: { name: "one", namespace },
         spec: { provider, query: "vector(1)" },
       },
-      {
-        apiVersion: "autoscaling/v2",
-        kind: "HorizontalPodAutoscaler",
-        metadata: { name: "podinfo", namespace },
-        spec: { scaleTargetRef: target, minReplicas: 1, maxReplicas: 2, metrics: [] },
-      },
+      anAutoscaler(namespace),
     ];
   }
 

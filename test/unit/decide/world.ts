@@ -22,6 +22,20 @@ export interface ModelWorkload {
   wish?: number;
 }
 
+/** The target's autoscaler and what became of it. */
+export interface ModelScaler {
+  /** KEDA brings an empty target back up, unless it is paused. */
+  kind: "none" | "hpa" | "keda";
+  paused: boolean;
+  copy: "absent" | "differs" | "fits";
+  stray: boolean;
+}
+
+const scalerKinds = { hpa: "HorizontalPodAutoscaler", keda: "ScaledObject" } as const;
+
+/** The most that the autoscaler of the model allows. */
+const mostReplicas = 5;
+
 /** A cluster with one canary, small enough to be explored: every effect of an action is one assignment. */
 export interface World {
   now: number;
@@ -37,6 +51,7 @@ export interface World {
   services: Record<"canaryService" | "primaryService" | "apexService", "absent" | "differs" | "fits">;
   route: "absent" | "differs" | "fits";
   traffic: Traffic | undefined;
+  scaler: ModelScaler;
   handedTo: "target" | "primary" | undefined;
   lastRoundAt: number | undefined;
   /** What checks and gates would answer now. */
@@ -45,16 +60,24 @@ export interface World {
   events: string[];
 }
 
+export interface WorldOptions {
+  readonly kind?: Canary["spec"]["targetRef"]["kind"];
+  readonly scaler?: ModelScaler["kind"];
+}
+
 export function aWorld(
   spec: Partial<Canary["spec"]["analysis"]> = { stepWeight: 10, maxWeight: 50 },
   provider = "gatewayapi:v1",
-  kind: Canary["spec"]["targetRef"]["kind"] = "Deployment",
+  { kind = "Deployment", scaler = "none" }: WorldOptions = {},
 ): World {
   return {
     now: Date.parse("2026-01-01T00:00:00Z"),
     spec: {
       targetRef: { apiVersion: "apps/v1", kind, name: "podinfo" },
       service: { port: 9898 },
+      ...(scaler === "none"
+        ? {}
+        : { autoscalerRef: { apiVersion: "any/v1", kind: scalerKinds[scaler], name: "podinfo" } }),
       analysis: {
         interval: "10s",
         threshold: 3,
@@ -77,6 +100,7 @@ export function aWorld(
     services: { canaryService: "absent", primaryService: "absent", apexService: "absent" },
     route: "absent",
     traffic: undefined,
+    scaler: { kind: scaler, paused: false, copy: "absent", stray: false },
     handedTo: undefined,
     lastRoundAt: undefined,
     metricsGood: true,
@@ -111,13 +135,36 @@ export function observe(world: World): Observation {
     provider: world.provider,
     target: world.target === undefined ? undefined : seenWorkload(world.target),
     primary: world.primary === undefined ? undefined : seenWorkload(world.primary),
-    objects: { ...world.services, primaryScaler: "none" as const, route: routed ? world.route : ("none" as const) },
+    objects: {
+      ...world.services,
+      primaryScaler: world.scaler.kind === "none" ? ("none" as const) : world.scaler.copy,
+      route: routed ? world.route : ("none" as const),
+    },
+    ...seenScaler(world),
     traffic: routed ? world.traffic : undefined,
     canaryReplicas: world.primary?.replicas ?? 1,
     ...(world.lastRoundAt === undefined ? {} : { lastRoundAt: world.lastRoundAt }),
     answers: {},
     drainMs: 3_000,
   });
+}
+
+function seenScaler(world: World): Partial<Observation> {
+  const { kind, paused, stray } = world.scaler;
+  const floor = floorOf(world);
+  return {
+    ...(kind === "keda" ? { sourceScaler: paused ? ("paused" as const) : ("running" as const) } : {}),
+    ...(stray ? { strayScalers: true } : {}),
+    ...(floor === undefined ? {} : { primaryFloor: floor }),
+  };
+}
+
+/** What the primary must not be smaller than when traffic comes back to it. */
+export function floorOf(world: World): number | undefined {
+  const { phase, canaryWeight = 0 } = world.status ?? {};
+  const returning = phase === "Finalising" || (phase === "Promoting" && canaryWeight > 0);
+  const replicas = Math.min(world.target?.replicas ?? 0, mostReplicas);
+  return world.scaler.kind !== "none" && returning && replicas > 0 ? replicas : undefined;
 }
 
 function seenWorkload(workload: ModelWorkload): Workload {
@@ -179,7 +226,16 @@ export function perform(world: World, action: Action): boolean {
       if (world.target !== undefined) scale(world.target, action.replicas);
       return true;
     case "scalePrimary":
-      if (world.primary !== undefined) world.primary.replicas = action.replicas;
+      if (world.primary !== undefined) {
+        world.primary.replicas = action.replicas;
+        if (world.primary.health === "ready") world.primary.health = "starting";
+      }
+      return true;
+    case "pauseScaler":
+      world.scaler.paused = action.paused;
+      return true;
+    case "dropScalers":
+      world.scaler.stray = false;
       return true;
     case "keepWish":
       if (world.target !== undefined) world.target.wish = action.replicas;
@@ -226,7 +282,9 @@ function ensure(world: World, action: Extract<Action, { kind: "ensure" }>): bool
   } else if (action.object === "route") {
     world.route = "fits";
     world.traffic = action.traffic;
-  } else if (action.object !== "primaryScaler") {
+  } else if (action.object === "primaryScaler") {
+    world.scaler.copy = "fits";
+  } else {
     world.services[action.object] = "fits";
   }
   return true;
@@ -240,6 +298,7 @@ function scale(workload: ModelWorkload, replicas: number): void {
 
 /** Everything that is starting, is ready. */
 export function settlePods(world: World): void {
+  if (world.scaler.kind === "keda" && !world.scaler.paused && world.target?.replicas === 0) scale(world.target, 1);
   for (const workload of [world.target, world.primary]) {
     if (workload === undefined || workload.health === "gaveUp") continue;
     workload.health = "ready";

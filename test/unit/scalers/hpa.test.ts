@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { fieldsOf, type RawObject } from "../../../api/index.ts";
+import { annotations, fieldsOf, type RawObject, revisionOf } from "../../../api/index.ts";
 import { minReplicasOf, primaryHpa } from "../../../controller/scalers/hpa.ts";
 import { scalerKindOf } from "../../../controller/scalers/registry.ts";
 import { aCanary } from "../aCanary.ts";
@@ -32,7 +32,7 @@ describe("the primary's autoscaler", () => {
     assert.equal(hpa.apiVersion, "autoscaling/v2");
     assert.equal(hpa.metadata.name, "shop-primary");
     assert.deepEqual(hpa.metadata.labels, { team: "a" });
-    assert.equal(hpa.metadata.annotations, undefined);
+    assert.deepEqual(hpa.metadata.annotations, { [annotations.revision]: revisionOf(hpa["spec"]) });
     assert.equal(hpa.metadata.ownerReferences?.[0]?.uid, "7f0c");
     assert.deepEqual(hpa["spec"], {
       ...fieldsOf(source["spec"]),
@@ -46,6 +46,11 @@ describe("the primary's autoscaler", () => {
       .build();
     const spec = fieldsOf(primaryHpa(bounded, source)["spec"]);
     assert.deepEqual([spec["minReplicas"], spec["maxReplicas"]], [2, 9]);
+  });
+
+  it("does not go below a floor, as far as its maximum allows", () => {
+    const least = (floor: number) => fieldsOf(primaryHpa(canary, source, floor)["spec"])["minReplicas"];
+    assert.deepEqual([1, 3, 9].map(least), [2, 3, 4]);
   });
 
   it("states no minimum where the source has none", () => {
@@ -65,7 +70,7 @@ describe("the primary's autoscaler", () => {
 
   it("is chosen by kind", () => {
     assert.equal(scalerKindOf(ref)?.resource.version, "v2");
-    assert.equal(scalerKindOf({ ...ref, kind: "ScaledObject" }), undefined);
+    assert.equal(scalerKindOf({ ...ref, kind: "ScaledObject" })?.resource.group, "keda.sh");
     assert.equal(scalerKindOf(undefined), undefined);
   });
 });
