@@ -1,15 +1,34 @@
+import { contourRouter } from "./contour.ts";
 import { gatewayApiV1Beta1Router, gatewayApiV1Router } from "./gatewayapi.ts";
+import { glooRouter } from "./gloo.ts";
 import { istioRouter } from "./istio.ts";
 import { kubernetesRouter } from "./kubernetes.ts";
 import { nginxRouter } from "./nginx.ts";
 import type { Router } from "./router.ts";
+import { skipperRouter } from "./skipper.ts";
 import { linkerdRouter, osmRouter, smiV1Alpha1Router, smiV1Alpha2Router, smiV1Alpha3Router } from "./smi.ts";
 import { traefikRouter } from "./traefik.ts";
 
-const exact = [istioRouter, kubernetesRouter, linkerdRouter, nginxRouter, osmRouter, traefikRouter];
+const exact = [
+  contourRouter,
+  istioRouter,
+  kubernetesRouter,
+  linkerdRouter,
+  nginxRouter,
+  osmRouter,
+  skipperRouter,
+  traefikRouter,
+];
 
 /** The order decides: every `gatewayapi:v1beta1` also begins with `gatewayapi:v1`. */
-const byPrefix = [smiV1Alpha1Router, smiV1Alpha2Router, smiV1Alpha3Router, gatewayApiV1Beta1Router, gatewayApiV1Router];
+const byPrefix = [
+  glooRouter,
+  smiV1Alpha1Router,
+  smiV1Alpha2Router,
+  smiV1Alpha3Router,
+  gatewayApiV1Beta1Router,
+  gatewayApiV1Router,
+];
 
 /** Every router, one per value of `spec.provider`. */
 export const routers: readonly Router[] = [...exact, ...byPrefix];

@@ -46,7 +46,7 @@ function rightsIn(object: RawObject): Right[] {
 }
 
 /** Providers whose kinds no release here needs: one for every kind. */
-const routedProviders = ["istio", "nginx", "smi:v1alpha3"] as const;
+const routedProviders = ["contour", "gloo", "istio", "nginx", "smi:v1alpha3"] as const;
 
 describe("the rights of the two processes", () => {
   let cluster: ReleaseCluster;

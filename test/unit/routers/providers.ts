@@ -43,7 +43,25 @@ const ingressRef = { apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: 
 /** What a provider needs beside a Canary with weights: references, and the objects that they lead to. */
 const needs: Readonly<Record<string, { spec?: Parameters<CanaryBuilder["spec"]>[0]; sources?: readonly RawObject[] }>> =
   {
+    gloo: {
+      spec: { upstreamRef: { apiVersion: "gloo.solo.io/v1", kind: "Upstream", name: "settings", namespace: "infra" } },
+      sources: [
+        {
+          apiVersion: "gloo.solo.io/v1",
+          kind: "Upstream",
+          metadata: { name: "settings", namespace: "infra" },
+          spec: { static: { hosts: [] }, useHttp2: true, connectionConfig: { connectTimeout: "5s" } },
+        },
+        {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: { name: "shop-canary", namespace: "demo" },
+          spec: { selector: { app: "shop" } },
+        },
+      ],
+    },
     nginx: { spec: { ingressRef }, sources: [ingress] },
+    skipper: { spec: { ingressRef }, sources: [ingress] },
   };
 
 /** A router with all that it needs to work. */
@@ -71,8 +89,14 @@ export const everyProvider: readonly Provided[] = routers
   .map(provided);
 
 const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/);
-const condition = fc.oneof(fc.record({ exact: word }), fc.record({ regex: word }));
-const conditions = fc.dictionary(word, condition, { minKeys: 1, maxKeys: 4 });
+const conditionsBy = (...comparisons: readonly ("exact" | "prefix" | "suffix" | "regex")[]) => {
+  const condition = fc.oneof(...comparisons.map((comparison) => word.map((value) => ({ [comparison]: value }))));
+  return fc.dictionary(word, condition, { minKeys: 1, maxKeys: 4 });
+};
+const conditions = conditionsBy("exact", "regex");
+/** What some providers cannot say, and are not asked then. */
+const moreConditions = conditionsBy("exact", "regex", "prefix", "suffix");
+const discerning: readonly string[] = ["contour", "gloo", "istio", "appmesh", "appmesh:v1beta2"];
 
 const parts = fc.record({
   hosts: fc.array(word, { maxLength: 2 }),
@@ -97,6 +121,7 @@ const parts = fc.record({
     { maxLength: 2 },
   ),
   testMatch: fc.array(fc.record({ headers: conditions }), { maxLength: 2 }),
+  moreTestMatch: fc.array(fc.record({ headers: moreConditions }), { maxLength: 2 }),
   cors: fc.boolean(),
   affinity: fc.boolean(),
   labels: fc.option(fc.dictionary(word, word, { maxKeys: 2 }), { nil: undefined }),
@@ -126,7 +151,7 @@ export function canariesOf({ name, aCanary }: Provided): fc.Arbitrary<Canary> {
         ...(part.cors ? { corsPolicy: { allowOrigins: [{ exact: "https://a.example" }], maxAge: "1d" } } : {}),
       })
       .analysis({
-        match: tested(name, part.testMatch),
+        match: tested(name, discerning.includes(name) ? part.moreTestMatch : part.testMatch),
         ...(part.affinity ? { sessionAffinity: { cookieName: "sid", primaryCookieName: "psid" } } : {}),
       })
       .status({

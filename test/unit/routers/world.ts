@@ -17,6 +17,25 @@ export function rendered(router: Router, canary: Canary, traffic: Traffic, objec
   return object;
 }
 
+/** `metadata` of what we generate in the shop: with its owner, and with the marks for GitOps tools where people see the object. */
+export const owned = {
+  namespace: "demo",
+  ownerReferences: [
+    {
+      apiVersion: "flagger.app/v1beta1",
+      kind: "Canary",
+      name: "shop",
+      uid: "7f0c",
+      controller: true,
+      blockOwnerDeletion: true,
+    },
+  ],
+};
+export const marks = {
+  "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
+  "helm.toolkit.fluxcd.io/driftDetection": "disabled",
+};
+
 export function split(canary: number, mirror = false): Traffic {
   return { primary: 100 - canary, canary, mirror };
 }
