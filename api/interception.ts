@@ -10,7 +10,7 @@ export interface Interception {
   readonly apiGroup: string;
   readonly apiVersions: readonly string[];
   readonly resources: readonly string[];
-  readonly operations: readonly ("CREATE" | "UPDATE")[];
+  readonly operations: readonly ("CREATE" | "UPDATE" | "DELETE")[];
   /** Workloads must stay writable without us, our own kinds are worth nothing without their rules. */
   readonly failurePolicy: "Ignore" | "Fail";
   readonly timeoutSeconds: number;
@@ -55,6 +55,25 @@ export const interceptions: readonly Interception[] = [
   ownKind("validating", "canaries"),
   ownKind("validating", "metrictemplates"),
   ownKind("validating", "alertproviders"),
+  // Nobody has to wait for us to delete something: this only tells who still needs it.
+  {
+    ...workloads,
+    name: "deleted-targets.weir.sh",
+    type: "validating",
+    path: "/validate/deletions",
+    resources: ["deployments", "daemonsets"],
+    operations: ["DELETE"],
+  },
+  {
+    ...own,
+    name: "deleted-references.weir.sh",
+    type: "validating",
+    path: "/validate/deletions",
+    resources: ["metrictemplates", "alertproviders"],
+    operations: ["DELETE"],
+    failurePolicy: "Ignore",
+    timeoutSeconds: 3,
+  },
 ];
 
 /** Name of both configurations. */

@@ -12,6 +12,7 @@ export const admissionReasons = [
   "Suspended",
   "Valid",
   "ScaleWarned",
+  "DeletionWarned",
   "KnownMistakes",
   // patched
   "RevisionStamped",

@@ -1,18 +1,13 @@
-import {
-  type Analysis,
-  type Canary,
-  type CanarySpec,
-  canaryRules,
-  canarySpecSchema,
-  canonicalJson,
-} from "../api/index.ts";
-import { type Fields, fieldAt, isFields } from "./fields.ts";
-import { neighbourFindings, neighbourWarnings, providerWarnings } from "./neighbours.ts";
+import { type Canary, canaryRules, canarySpecSchema, canonicalJson } from "../api/index.ts";
+import { advice } from "./advice.ts";
+import { type Fields, fieldAt, isFields, textAt, withoutNulls } from "./fields.ts";
+import { neighbourFindings } from "./neighbours.ts";
+import { referenceFindings, referenceWarnings } from "./references.ts";
 import type { Finding } from "./schemaWalk.ts";
 import { stageOf } from "./stage.ts";
 import type { AdmissionRequest, Index, Outcome, PatchOp } from "./types.ts";
 import { judged, nameOf, notJudged, staticFindings } from "./validation.ts";
-import { warning } from "./warning.ts";
+import { scalerFindings, workloadWarnings } from "./workload.ts";
 
 /**
  * A write to a Canary, before the API server's schema. Moves `canaryAnalysis`, the name of older manifests, to `analysis`; sets no
@@ -57,17 +52,12 @@ function movedAnalysis({ object, oldObject }: AdmissionRequest): readonly PatchO
 
 function verdictOn(request: AdmissionRequest, index: Index, patch: readonly PatchOp[]): Outcome {
   const object = patch.length === 0 ? request.object : withMoved(request.object as Fields, patch);
-  const namespace = request.namespace ?? "";
-  const name = nameOf(request);
   const judge = (each: unknown): readonly Finding[] => {
     const findings = staticFindings(each, canarySpecSchema, canaryRules);
-    const readable = isFields(fieldAt(each, "spec", "targetRef"));
-    return readable
-      ? [...findings, ...neighbourFindings(fieldAt(each, "spec") as CanarySpec, namespace, name, index)]
-      : findings;
+    const canary = readable(each, request);
+    return canary === undefined ? findings : [...findings, ...findingsAround(canary, index)];
   };
-  const warnings = isFields(fieldAt(object, "spec")) ? adviceOn(object, namespace, index) : [];
-  const verdict = judged(request, object, judge, warnings);
+  const verdict = judged(request, object, judge, adviceOn(object, request, index));
   const moved = movedMidRelease(object, request.oldObject);
   if (moved.length === 0) {
     return verdict;
@@ -106,18 +96,40 @@ function same(a: unknown, b: unknown): boolean {
   return canonicalJson(a) === canonicalJson(b);
 }
 
-/** What is allowed and probably not meant. Reads as much as is readable: the object may be wrong in other places. */
-function adviceOn(object: unknown, namespace: string, index: Index): readonly string[] {
-  const analysis = (fieldAt(object, "spec", "analysis") ?? {}) as Partial<Analysis>;
-  const metrics = Array.isArray(analysis.metrics) ? analysis.metrics.filter(isFields) : [];
-  const boundless = metrics.find(
-    (metric) => metric["thresholdRange"] === undefined && metric["threshold"] === undefined,
-  );
+/** A Canary that may be wrong, but has a target to speak of; with the name and namespace of the request. */
+function readable(object: unknown, request: AdmissionRequest): Canary | undefined {
+  if (!isFields(object) || textAt(object, "spec", "targetRef", "name") === undefined) {
+    return undefined;
+  }
+  const metadata = { name: nameOf(request), namespace: request.namespace ?? "" };
+  return { ...object, metadata, spec: withoutNulls(object["spec"]) } as unknown as Canary;
+}
+
+function findingsAround(canary: Canary, index: Index): readonly Finding[] {
   return [
-    ...(boundless === undefined
-      ? []
-      : [warning(`check ${String(boundless["name"])} has no thresholdRange: it fails on any value above 0`)]),
-    ...neighbourWarnings(analysis, namespace, index),
-    ...providerWarnings(fieldAt(object, "spec") as CanarySpec, index),
+    ...neighbourFindings(canary, index),
+    ...referenceFindings(canary, index),
+    ...scalerFindings(canary, index.around),
   ];
+}
+
+/** No answer needs more. */
+const mostWarnings = 8;
+
+/** What is allowed and probably not meant. An object of wrong types is refused, and gets none. */
+function adviceOn(object: unknown, request: AdmissionRequest, index: Index): readonly string[] {
+  const canary = readable(object, request);
+  if (canary === undefined || staticFindings(object, canarySpecSchema, []).some(isOfType)) {
+    return [];
+  }
+  const found = [
+    ...advice(canary, request.oldObject, index),
+    ...referenceWarnings(canary, index),
+    ...workloadWarnings(canary, index.around),
+  ];
+  return [...new Set(found)].slice(0, mostWarnings);
+}
+
+function isOfType({ issue }: Finding): boolean {
+  return issue.reason === "FieldValueTypeInvalid";
 }

@@ -27,3 +27,15 @@ export function numberAt(value: unknown, ...path: readonly string[]): number | u
   const found = fieldAt(value, ...path);
   return typeof found === "number" && Number.isFinite(found) ? found : undefined;
 }
+
+/** The value without fields that are null, which the API server takes for absent. Looks as deep as our kinds go, and no deeper. */
+export function withoutNulls(value: unknown, depth = 16): unknown {
+  if (depth === 0 || typeof value !== "object" || value === null) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => withoutNulls(item, depth - 1));
+  }
+  const fields = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(fields.map(([name, field]) => [name, withoutNulls(field, depth - 1)]));
+}

@@ -1,5 +1,6 @@
 import { validateAlertProvider } from "../mutators/alertProvider.ts";
 import { mutateCanary, validateCanary } from "../mutators/canary.ts";
+import { warnOfDeletion } from "../mutators/deletion.ts";
 import { mutateDeployment } from "../mutators/deployment.ts";
 import { validateMetricTemplate } from "../mutators/metricTemplate.ts";
 import { mutateScale } from "../mutators/scale.ts";
@@ -15,4 +16,5 @@ export const routes: ReadonlyMap<string, Mutator> = new Map([
   ["/validate/canaries", validateCanary],
   ["/validate/metrictemplates", validateMetricTemplate],
   ["/validate/alertproviders", validateAlertProvider],
+  ["/validate/deletions", warnOfDeletion],
 ]);
