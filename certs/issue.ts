@@ -1,6 +1,8 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPair, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
+import { promisify } from "node:util";
 import forge from "node-forge";
+import { leafLifeMs } from "./plan.ts";
 
 /** A certificate with its key, both PEM. */
 export interface Pair {
@@ -9,13 +11,12 @@ export interface Pair {
 }
 
 const dayMs = 86_400_000;
-/** Long, for rotation of the authority is a plan of its own; leaves are short. */
+/** Long: a rotation touches every replica and both configurations. Leaves are short. */
 const authorityLifeMs = 5 * 365 * dayMs;
-const leafLifeMs = 90 * dayMs;
 /** Clocks of API servers may be behind ours. */
 const backdateMs = 3_600_000;
 
-/** A new authority. RSA-2048, for node-forge knows no other keys in certificates; the key is made off the event loop. */
+/** A new authority. RSA-2048, for node-forge knows no other keys in certificates. */
 export async function createAuthority(now: Date): Promise<Pair> {
   const keys = await generateKeys();
   // Authorities of one name are told apart by their key identifiers.
@@ -28,8 +29,7 @@ export async function createAuthority(now: Date): Promise<Pair> {
     { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
     { name: "subjectKeyIdentifier" },
   ]);
-  cert.sign(keys.privateKey, forge.md.sha256.create());
-  return pem(keys.privateKey, cert);
+  return signed(cert, keys.privateKey, keys.privateKey);
 }
 
 /** A serving certificate for the hosts (names and addresses), signed by the authority; never outlives it. */
@@ -48,17 +48,16 @@ export async function issueServing(authority: Pair, hosts: readonly string[], no
     { name: "subjectKeyIdentifier" },
     { name: "authorityKeyIdentifier", keyIdentifier: issuer.generateSubjectKeyIdentifier().getBytes() },
   ]);
-  cert.sign(forge.pki.privateKeyFromPem(authority.key), forge.md.sha256.create());
-  return pem(keys.privateKey, cert);
+  return signed(cert, authority.key, keys.privateKey);
 }
 
 function altName(host: string) {
   return isIP(host) === 0 ? { type: 2, value: host } : { type: 7, ip: host };
 }
 
-function blank(publicKey: forge.pki.PublicKey, now: Date, notAfter: Date): forge.pki.Certificate {
+function blank(publicKey: string, now: Date, notAfter: Date): forge.pki.Certificate {
   const cert = forge.pki.createCertificate();
-  cert.publicKey = publicKey;
+  cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
   cert.serialNumber = randomSerial();
   cert.validity.notBefore = new Date(now.getTime() - backdateMs);
   cert.validity.notAfter = notAfter;
@@ -72,12 +71,23 @@ function randomSerial(): string {
   return bytes.toString("hex");
 }
 
-function generateKeys(): Promise<forge.pki.rsa.KeyPair> {
-  return new Promise((resolve, reject) => {
-    forge.pki.rsa.generateKeyPair({ bits: 2048 }, (error, keys) => (error ? reject(error) : resolve(keys)));
+/** In OpenSSL's threads: in JavaScript it would stop every review for half a second. */
+async function generateKeys(): Promise<{ readonly publicKey: string; readonly privateKey: string }> {
+  return promisify(generateKeyPair)("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
 }
 
-function pem(key: forge.pki.PrivateKey, cert: forge.pki.Certificate): Pair {
-  return { key: forge.pki.privateKeyToPem(key), cert: forge.pki.certificateToPem(cert) };
+/** node-forge makes the certificate and OpenSSL its signature: a millisecond in place of 140. */
+function signed(cert: forge.pki.Certificate, signer: string, key: string): Pair {
+  const byOpenSsl = {
+    sign() {
+      const content = forge.asn1.toDer((cert as unknown as { tbsCertificate: forge.asn1.Asn1 }).tbsCertificate);
+      return sign("sha256", Buffer.from(content.getBytes(), "latin1"), signer).toString("latin1");
+    },
+  };
+  cert.sign(byOpenSsl as unknown as forge.pki.rsa.PrivateKey, forge.md.sha256.create());
+  return { key, cert: forge.pki.certificateToPem(cert) };
 }

@@ -34,6 +34,30 @@ function resourceOf(type: Interception["type"]): Resource {
   };
 }
 
+/** PEM that each of our webhooks trusts, of both configurations. Fails when they are not installed. */
+export async function readPublished(api: Pick<PublishApi, "get">): Promise<readonly string[]> {
+  const published: string[] = [];
+  for (const type of types) {
+    const found = await installed(api, resourceOf(type));
+    const ours = new Set(interceptions.filter((each) => each.type === type).map(({ name }) => name));
+    for (const { name, clientConfig } of webhooksOf(found)) {
+      if (name !== undefined && ours.has(name)) {
+        published.push(Buffer.from(String(clientConfig?.["caBundle"] ?? ""), "base64").toString());
+      }
+    }
+  }
+  return published;
+}
+
+async function installed(api: Pick<PublishApi, "get">, resource: Resource): Promise<RawObject> {
+  const found = await api.get({ resource, namespace: "", name: configurationName });
+  if (found === undefined) {
+    const what = `${resource.kind} ${configurationName}`;
+    throw new WeirError("api.notFound", "retry", `there is no ${what}: apply manifests/webhooks.yaml`);
+  }
+  return found;
+}
+
 /**
  * Tells the API server whom to trust. Applies `caBundle` and no other field, so that whoever installed the configurations keeps
  * everything else and sees no drift. Fails when they are not installed.
@@ -42,12 +66,7 @@ export async function publishBundle(api: PublishApi, bundle: string): Promise<vo
   const caBundle = Buffer.from(bundle).toString("base64");
   for (const type of types) {
     const resource = resourceOf(type);
-    const found = await api.get({ resource, namespace: "", name: configurationName });
-    if (found === undefined) {
-      const what = `${resource.kind} ${configurationName}`;
-      throw new WeirError("api.notFound", "retry", `there is no ${what}: apply manifests/webhooks.yaml`);
-    }
-    const present = new Set(webhooksOf(found).map(({ name }) => name));
+    const present = new Set(webhooksOf(await installed(api, resource)).map(({ name }) => name));
     const webhooks = interceptions
       .filter((each) => each.type === type && present.has(each.name))
       .map(({ name }) => ({ name, clientConfig: { caBundle } }));

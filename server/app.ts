@@ -14,6 +14,8 @@ export interface AppOptions {
   index(): Index | undefined;
   /** Reads what an object refers to; undefined when there is nothing to read. Absent: nobody looks. */
   lookAround?(request: AdmissionRequest): Promise<Surroundings> | undefined;
+  /** Whether this caller may ask; anybody when absent. */
+  readonly mayCall?: ((request: Request) => boolean) | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Reviews that may be answered at the same time; more are sent away. */
@@ -48,9 +50,12 @@ export function createApp(options: AppOptions): express.Express {
 }
 
 /** Counts what is in flight and sheds what is too much, before a body is read: one thread answers all. */
-function gate({ mostInFlight, metrics }: AppOptions): RequestHandler {
+function gate({ mostInFlight, metrics, mayCall }: AppOptions): RequestHandler {
   let inFlight = 0;
-  return (_request, response, next) => {
+  return (request, response, next) => {
+    if (mayCall?.(request) === false) {
+      throw new HttpError(403, "this certificate may not call");
+    }
     if (inFlight >= mostInFlight) {
       response.setHeader("Retry-After", "1");
       throw new HttpError(503, "too many reviews at once: try again");

@@ -10,6 +10,10 @@ export interface Options {
   readonly kubeconfig: string | undefined;
   readonly selfSigned: boolean;
   readonly publishUrl: string | undefined;
+  /** A certificate that somebody else renews. */
+  readonly tlsFiles: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly clientCaFile: string | undefined;
+  readonly clientNames: readonly string[];
   readonly namespace: string;
   readonly controllerUsers: readonly string[];
   readonly provider: string;
@@ -29,6 +33,10 @@ The admission webhook: answers the API server about writes to Deployments, Canar
   --kubeconfig FILE     how to reach the cluster (default $KUBECONFIG, the pod's service account, or ~/.kube/config)
   --namespace NAME      namespace of Weir's Service and Secret (default weir-system)
   --self-signed         make the authority in memory at every start, in place of the Secret weir-server-tls
+  --tls-cert-file FILE  serve this certificate, and publish nothing: for cert-manager or another owner, who also fills
+  --tls-key-file FILE   in caBundle. Both are read again when they change
+  --client-ca-file FILE answer only callers with a certificate of this authority
+  --client-name NAME    common name or DNS name that such a caller must have; may be repeated (default any)
   --publish-url URL     make the API server call this URL: for a server outside the cluster; implies --self-signed
   --controller-user U   user of weir controller, whose writes pass untouched; may be repeated
                         (default system:serviceaccount:NAMESPACE:weir-controller)
@@ -61,6 +69,9 @@ export function readOptions(args: readonly string[]): Options | undefined {
     kubeconfig: values.kubeconfig,
     selfSigned: values["self-signed"] === true || publishUrl !== undefined,
     publishUrl: publishUrl === undefined ? undefined : httpsUrl(publishUrl),
+    tlsFiles: tlsFiles(values["tls-cert-file"], values["tls-key-file"], publishUrl),
+    clientCaFile: values["client-ca-file"],
+    clientNames: clientNames(values["client-name"], values["client-ca-file"]),
     namespace,
     controllerUsers: values["controller-user"] ?? [`system:serviceaccount:${namespace}:weir-controller`],
     provider: values["mesh-provider"] ?? "kubernetes",
@@ -82,6 +93,10 @@ function parsed(args: readonly string[]) {
         kubeconfig: { type: "string" },
         "self-signed": { type: "boolean" },
         "publish-url": { type: "string" },
+        "tls-cert-file": { type: "string" },
+        "tls-key-file": { type: "string" },
+        "client-ca-file": { type: "string" },
+        "client-name": { type: "string", multiple: true },
         namespace: { type: "string" },
         "controller-user": { type: "string", multiple: true },
         "mesh-provider": { type: "string" },
@@ -103,6 +118,26 @@ function whole(flag: string, text: string, most: number): number {
     throw invalid(`${flag} ${text}: give a whole number from 0 to ${most}`);
   }
   return value;
+}
+
+function tlsFiles(certFile: string | undefined, keyFile: string | undefined, publishUrl: string | undefined) {
+  if (certFile === undefined && keyFile === undefined) {
+    return undefined;
+  }
+  if (certFile === undefined || keyFile === undefined) {
+    throw invalid("--tls-cert-file and --tls-key-file belong together");
+  }
+  if (publishUrl !== undefined) {
+    throw invalid("--publish-url publishes an authority of its own: leave out --tls-cert-file");
+  }
+  return { certFile, keyFile };
+}
+
+function clientNames(names: readonly string[] = [], clientCaFile: string | undefined): readonly string[] {
+  if (names.length > 0 && clientCaFile === undefined) {
+    throw invalid("--client-name needs --client-ca-file: names in certificates of anybody mean nothing");
+  }
+  return names;
 }
 
 function httpsUrl(text: string): string {

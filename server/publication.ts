@@ -1,35 +1,25 @@
-import { messageOf } from "../api/index.ts";
-import { type PublishApi, publishBundle, publishUrl } from "../certs/publish.ts";
-import type { Logger } from "../controller/kube/log.ts";
+import { configurationName } from "../api/index.ts";
+import { type PublishApi, publishBundle, publishUrl, readPublished } from "../certs/publish.ts";
+import type { Publisher } from "../certs/serving.ts";
 import type { Options } from "./options.ts";
-import { untilDone } from "./untilDone.ts";
 
-/** Publishes the authority, and tries until it is done: the configurations may be installed after us. False when told to stop. */
-export async function publish(
-  api: PublishApi,
-  bundle: string,
-  options: Options,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const published = await untilDone(() => publishOnce(api, bundle, options), {
-    signal,
-    failed: (error, retryMs) => log.warn("authority not published yet", { error: messageOf(error), retryMs }),
-  });
-  if (published === undefined) {
-    return false;
+/** Tells the API server whom to trust: in configurations that are installed, or, for a server outside the cluster, in ones of our own. */
+export function createPublisher(api: PublishApi, options: Options): Publisher {
+  const { publishUrl: url } = options;
+  if (url === undefined) {
+    return { read: () => readPublished(api), publish: (bundle) => publishBundle(api, bundle) };
   }
-  log.info("authority published", options.publishUrl === undefined ? {} : { url: options.publishUrl });
-  return true;
-}
-
-function publishOnce(api: PublishApi, bundle: string, options: Options): Promise<void> {
-  if (options.publishUrl === undefined) {
-    return publishBundle(api, bundle);
-  }
-  return publishUrl(api, bundle, {
-    endpoint: { url: options.publishUrl },
-    sparedNamespaces: ["kube-system", "kube-node-lease", options.namespace],
-    controllerUsers: options.controllerUsers,
-  });
+  let applied = false;
+  return {
+    // Until this process has applied them once, their URL may be that of another.
+    read: async () => (applied ? readPublished(api) : [`not yet in ${configurationName}`]),
+    async publish(bundle) {
+      await publishUrl(api, bundle, {
+        endpoint: { url },
+        sparedNamespaces: ["kube-system", "kube-node-lease", options.namespace],
+        controllerUsers: options.controllerUsers,
+      });
+      applied = true;
+    },
+  };
 }

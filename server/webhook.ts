@@ -1,20 +1,18 @@
-import type { Server as TlsServer } from "node:https";
-import { messageOf, WeirError } from "../api/index.ts";
-import { type AuthorityStore, inMemory, inSecret, type SecretApi } from "../certs/authorityStore.ts";
+import type { SecretApi } from "../certs/authorityStore.ts";
 import type { PublishApi } from "../certs/publish.ts";
-import { keepRenewed, obtainServing, type Serving } from "../certs/serving.ts";
+import type { Serving } from "../certs/serving.ts";
 import type { Logger } from "../controller/kube/log.ts";
 import { createApp } from "./app.ts";
+import { readCallers } from "./callers.ts";
 import type { CanaryCache } from "./canaryCache.ts";
+import { createCertificates, keepRotating, obtain, publish } from "./certificates.ts";
 import { closeNow, drain } from "./drain.ts";
-import { createWebhookServer, listen } from "./listen.ts";
+import { contextOf, createWebhookServer, listen } from "./listen.ts";
 import { createLookAround, type LookApi } from "./lookAround.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Options } from "./options.ts";
-import { publish } from "./publication.ts";
 import { routes } from "./routes.ts";
 import { createStatusServer } from "./statusApp.ts";
-import { untilDone } from "./untilDone.ts";
 
 export interface StopSignals {
   /** Aborts at the first signal. */
@@ -31,12 +29,12 @@ export interface WebhookParts {
   readonly api: PublishApi & SecretApi & LookApi;
 }
 
-const secretName = "weir-server-tls";
 const mostInFlight = 200;
 
 /** How far the start has come. */
 interface Progress {
-  certified: boolean;
+  /** When the serving certificate ends; undefined until there is one. */
+  notAfter: Date | undefined;
   published: boolean;
 }
 
@@ -44,7 +42,7 @@ interface Progress {
 export async function runWebhook(parts: WebhookParts): Promise<void> {
   const { options, log, signals, cache } = parts;
   const metrics = createMetrics();
-  const progress: Progress = { certified: false, published: false };
+  const progress: Progress = { notAfter: undefined, published: false };
   const status = createStatusServer({
     metrics,
     notReady: () => notReady(signals, cache, progress),
@@ -65,24 +63,36 @@ export async function runWebhook(parts: WebhookParts): Promise<void> {
 
 async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress): Promise<void> {
   const { options, log, signals, cache, api } = parts;
-  const store = options.selfSigned ? inMemory : inSecret(api, options.namespace, secretName);
-  const obtained = await obtain(parts, store);
-  if (obtained === undefined) {
-    return;
-  }
-  const serving = obtained.done;
-  metrics.certificate(serving.notAfter);
-  progress.certified = true;
-  const draining = () => signals.stop.aborted;
   const lookAround = createLookAround(api, options.readSecrets);
-  const app = createApp({ routes, index: cache.index, lookAround, log, metrics, mostInFlight, draining });
-  const webhook = createWebhookServer(serving.pair, app);
+  const draining = () => signals.stop.aborted;
+  const callers = await readCallers(options);
+  const app = createApp({
+    routes,
+    index: cache.index,
+    lookAround,
+    mayCall: callers?.mayCall,
+    log,
+    metrics,
+    mostInFlight,
+    draining,
+  });
+  const webhook = createWebhookServer(app, callers === undefined ? {} : { ca: callers.ca });
   try {
+    const renewed = ({ pair, notAfter }: Serving) => {
+      webhook.setSecureContext(contextOf(pair, callers?.ca));
+      progress.notAfter = notAfter;
+      metrics.certificate(notAfter);
+      log.info("certificate", { notAfter: notAfter.toISOString() });
+    };
     const port = await listen(webhook, options.host, options.port, "--port");
+    const certificates = createCertificates({ options: atPort(options, port), api, log, renewed });
+    if ((await obtain(certificates, log, signals.stop)) === undefined) {
+      return;
+    }
     log.info("listening", { host: options.host, port });
-    renew({ parts, store, serving, webhook, metrics });
+    keepRotating(certificates, () => progress.published, { options, log, signal: signals.stop });
     await Promise.race([cache.synced, aborted(signals.stop)]);
-    progress.published = await publish(api, serving.bundle, atPort(options, port), log, signals.stop);
+    progress.published = await publish(certificates, options, log, signals.stop);
     await aborted(signals.stop);
     log.info("going down", { drainSeconds: options.drainSeconds });
     await drain(webhook, options.drainSeconds, signals.hurry);
@@ -91,64 +101,20 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
   }
 }
 
-/** The shared authority is in the cluster, which may come up after us. What waiting cannot mend (no rights) ends the process. */
-function obtain({ options, log, signals }: WebhookParts, store: AuthorityStore) {
-  return untilDone(() => obtainServing(store, hostsOf(options), new Date()), {
-    signal: signals.stop,
-    failed(error, retryMs) {
-      if (!(error instanceof WeirError) || error.class === "terminal") {
-        throw error;
-      }
-      log.warn("no certificate yet", { error: messageOf(error), retryMs });
-    },
-  });
-}
-
 function notReady({ stop }: StopSignals, cache: CanaryCache, progress: Progress): string | undefined {
   if (stop.aborted) {
     return "going down";
   }
-  if (!progress.certified) {
-    return "there is no certificate yet: the API server does not answer";
+  if (progress.notAfter === undefined) {
+    return "there is no certificate yet: the API server does not answer, or the files are not there";
+  }
+  if (new Date() >= progress.notAfter) {
+    return `the serving certificate has expired at ${progress.notAfter.toISOString()}`;
   }
   if (cache.index() === undefined) {
     return "the cache of canaries is not complete yet";
   }
   return progress.published ? undefined : "the authority is not published yet";
-}
-
-interface Renewing {
-  readonly parts: WebhookParts;
-  readonly store: AuthorityStore;
-  readonly serving: Serving;
-  readonly webhook: TlsServer;
-  readonly metrics: Metrics;
-}
-
-/** Swaps in new certificates while serving; connections that are open keep the old one. */
-function renew({ parts, store, serving, webhook, metrics }: Renewing): void {
-  const { options, log, signals, api } = parts;
-  const renewal = {
-    now: () => new Date(),
-    obtain: (now: Date) => obtainServing(store, hostsOf(options), now),
-    async renewed(next: Serving) {
-      // Callers must trust the next authority before they meet it.
-      await publish(api, next.bundle, options, log, signals.stop);
-      webhook.setSecureContext(next.pair);
-      metrics.certificate(next.notAfter);
-      log.info("certificate renewed", { notAfter: next.notAfter.toISOString() });
-    },
-    failed: (error: unknown) => log.error("certificate not renewed", { error: messageOf(error) }),
-  };
-  keepRenewed(serving, renewal, signals.stop);
-}
-
-/** Every name and address by which the API server may call. */
-function hostsOf({ namespace, host, publishUrl }: Options): readonly string[] {
-  const service = `weir-server.${namespace}.svc`;
-  const outside = publishUrl === undefined ? [] : [new URL(publishUrl).hostname.replace(/^\[|\]$/g, "")];
-  const local = ["localhost", "127.0.0.1", "::1", ...(host === "0.0.0.0" || host === "::" ? [] : [host])];
-  return [...new Set([service, `${service}.cluster.local`, ...outside, ...local])];
 }
 
 /** With `--port 0` nobody can know the URL's port beforehand. */

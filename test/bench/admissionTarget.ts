@@ -7,7 +7,7 @@ import express from "express";
 import type { Pair } from "../../certs/issue.ts";
 import { createLogger } from "../../controller/kube/log.ts";
 import { createApp } from "../../server/app.ts";
-import { createWebhookServer } from "../../server/listen.ts";
+import { contextOf, createWebhookServer } from "../../server/listen.ts";
 import { createMetrics } from "../../server/metrics.ts";
 import { routes } from "../../server/routes.ts";
 import { aCanary, anIndex } from "../unit/mutators/builders.ts";
@@ -55,7 +55,7 @@ const listeners: Readonly<Record<Target["kind"], () => RequestListener>> = {
 };
 
 const { kind, pair } = workerData as Target;
-const server = createWebhookServer(pair, listeners[kind]());
+const server = createWebhookServer(listeners[kind](), contextOf(pair));
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
 parentPort?.postMessage((server.address() as AddressInfo).port);

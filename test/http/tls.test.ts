@@ -2,19 +2,28 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { Agent, request as send } from "node:https";
 import { after, before, test } from "node:test";
-import { type RawObject, WeirError } from "../../api/index.ts";
-import { inMemory, inSecret, type SecretApi } from "../../certs/authorityStore.ts";
+import { type AuthorityStore, inMemory, inSecret } from "../../certs/authorityStore.ts";
 import { createAuthority, issueServing } from "../../certs/issue.ts";
-import { obtainServing, type Serving } from "../../certs/serving.ts";
+import { createRotation, type Serving } from "../../certs/serving.ts";
 import { closeNow, drain } from "../../server/drain.ts";
-import { createWebhookServer, listen } from "../../server/listen.ts";
+import { contextOf, createWebhookServer, listen } from "../../server/listen.ts";
+import { secretsInMemory } from "./secrets.ts";
 
 const now = new Date();
 const hosts = ["weir-server.weir-system.svc", "127.0.0.1"];
 let serving: Serving;
 before(async () => {
-  serving = await obtainServing(inMemory, hosts, now);
+  serving = await servingFrom(inMemory());
 });
+
+async function servingFrom(store: AuthorityStore, at = now): Promise<Serving> {
+  const publisher = { read: async () => [], publish: async () => undefined };
+  const rotation = createRotation({ store, publisher, hosts, now: () => at });
+  await rotation.settle(false);
+  const obtained = rotation.serving();
+  assert.ok(obtained);
+  return obtained;
+}
 
 const agents: Agent[] = [];
 after(() => {
@@ -45,25 +54,25 @@ function get(
 }
 
 test("callers that trust the published authority get through, by Service name and by address", async () => {
-  const server = createWebhookServer(serving.pair, (_request, response) => response.end());
+  const server = createWebhookServer((_request, response) => response.end(), contextOf(serving.pair));
   const port = await listen(server, "127.0.0.1", 0, "--port");
-  assert.equal((await get(port, agentFor(serving.bundle))).status, 200);
-  assert.equal((await get(port, agentFor(serving.bundle), hosts[0])).status, 200);
-  await assert.rejects(get(port, agentFor(serving.bundle), "example.com"));
+  assert.equal((await get(port, agentFor(serving.authority))).status, 200);
+  assert.equal((await get(port, agentFor(serving.authority), hosts[0])).status, 200);
+  await assert.rejects(get(port, agentFor(serving.authority), "example.com"));
   const stranger = await createAuthority(now);
   await assert.rejects(get(port, agentFor(stranger.cert)));
   await closeNow(server);
 });
 
 test("a certificate can be swapped while serving", async () => {
-  const next = await obtainServing(inMemory, hosts, now);
-  const server = createWebhookServer(serving.pair, (_request, response) => response.end());
+  const next = await servingFrom(inMemory());
+  const server = createWebhookServer((_request, response) => response.end(), contextOf(serving.pair));
   const port = await listen(server, "127.0.0.1", 0, "--port");
-  const open = agentFor(serving.bundle);
+  const open = agentFor(serving.authority);
   assert.equal((await get(port, open)).status, 200);
-  server.setSecureContext(next.pair);
+  server.setSecureContext(contextOf(next.pair));
   assert.equal((await get(port, open)).status, 200, "an open connection stays");
-  assert.equal((await get(port, agentFor(next.bundle))).status, 200);
+  assert.equal((await get(port, agentFor(next.authority))).status, 200);
   await closeNow(server);
 });
 
@@ -89,23 +98,23 @@ test("a serving certificate is a leaf for servers, with a random serial, and nev
 test("replicas that start together share one authority", async () => {
   const api = secretsInMemory();
   const store = inSecret(api, "weir-system", "weir-server-tls");
-  const [one, two] = await Promise.all([store.load(now), store.load(now)]);
-  assert.deepEqual(one, two);
-  assert.deepEqual(await store.load(now), one, "and a restart finds it");
+  const [one, two] = await Promise.all([servingFrom(store), servingFrom(store)]);
+  assert.equal(one.authority, two.authority);
+  assert.notEqual(one.pair.cert, two.pair.cert, "each signs a leaf of its own");
+  assert.equal((await servingFrom(store)).authority, one.authority, "and a restart finds it");
 });
 
 test("an authority whose time is over is replaced", async () => {
-  const api = secretsInMemory();
-  const store = inSecret(api, "weir-system", "weir-server-tls");
-  const first = await store.load(now);
-  const second = await store.load(new Date(now.getTime() + 6 * 365 * 86_400_000));
-  assert.notEqual(first.cert, second.cert);
+  const store = inSecret(secretsInMemory(), "weir-system", "weir-server-tls");
+  const first = await servingFrom(store);
+  const second = await servingFrom(store, new Date(now.getTime() + 6 * 365 * 86_400_000));
+  assert.notEqual(first.authority, second.authority);
 });
 
 test("a port in use is told with the flag that chooses another", async () => {
-  const server = createWebhookServer(serving.pair, () => undefined);
+  const server = createWebhookServer(() => undefined, contextOf(serving.pair));
   const port = await listen(server, "127.0.0.1", 0, "--port");
-  const other = createWebhookServer(serving.pair, () => undefined);
+  const other = createWebhookServer(() => undefined, contextOf(serving.pair));
   await assert.rejects(listen(other, "127.0.0.1", port, "--port"), (error: Error) => {
     assert.equal(
       error.message,
@@ -119,34 +128,17 @@ test("a port in use is told with the flag that chooses another", async () => {
 test("a call in flight is answered before the process goes down, and idle connections do not hold it", async () => {
   const { promise: called, resolve: noteCall } = Promise.withResolvers<void>();
   const { promise: release, resolve: letGo } = Promise.withResolvers<void>();
-  const server = createWebhookServer(serving.pair, (request, response) => {
+  const server = createWebhookServer((request, response) => {
     noteCall();
     void release.then(() => response.end());
     request.resume();
-  });
+  }, contextOf(serving.pair));
   const port = await listen(server, "127.0.0.1", 0, "--port");
-  const answer = get(port, agentFor(serving.bundle));
+  const answer = get(port, agentFor(serving.authority));
   await called;
   const drained = drain(server, 0, new AbortController().signal);
   letGo();
   assert.equal((await answer).status, 200);
   await drained;
-  await assert.rejects(get(port, agentFor(serving.bundle)));
+  await assert.rejects(get(port, agentFor(serving.authority)));
 });
-
-/** Secrets as the API server keeps them: create fails where there is one. */
-function secretsInMemory(): SecretApi {
-  let stored: RawObject | undefined;
-  return {
-    get: async () => stored,
-    async create(_resource, object) {
-      if (stored !== undefined) throw new WeirError("api.conflict", "conflict", "already exists");
-      stored = object;
-      return object;
-    },
-    async replace(_resource, object) {
-      stored = object;
-      return object;
-    },
-  };
-}

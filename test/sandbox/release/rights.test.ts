@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { canaryResource, type RawObject } from "../../../api/index.ts";
 import { inSecret } from "../../../certs/authorityStore.ts";
-import { publishBundle } from "../../../certs/publish.ts";
+import { publishBundle, readPublished } from "../../../certs/publish.ts";
+import { createRotation } from "../../../certs/serving.ts";
 import { createApi } from "../../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../../controller/kube/config.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
@@ -73,10 +74,16 @@ describe("the rights of the two processes", () => {
     const kubeconfig = await loadKubeConfig({ path: cluster.sandbox.users[serverUser] ?? "", env: {} });
     const transport = createTransport(kubeconfig, { userAgent: "weir-server/test" });
     const api = createApi(transport);
-    const authority = inSecret(api, "weir-system", "weir-server-tls");
-    const { cert } = await authority.load(new Date());
-    await authority.load(new Date(Date.now() + 20 * 365 * day));
-    await publishBundle(api, cert);
+    let now = new Date();
+    const rotation = createRotation({
+      store: inSecret(api, "weir-system", "weir-server-tls"),
+      publisher: { read: () => readPublished(api), publish: (bundle) => publishBundle(api, bundle) },
+      hosts: ["weir-server.weir-system.svc"],
+      now: () => now,
+    });
+    await rotation.settle(true);
+    now = new Date(now.getTime() + 4 * 365 * day);
+    await rotation.settle(true);
     await transport.close();
   }
 
