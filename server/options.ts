@@ -41,8 +41,7 @@ The admission webhook: answers the API server about writes to Deployments, Canar
   --controller-user U   user of weir controller, whose writes pass untouched; may be repeated
                         (default system:serviceaccount:NAMESPACE:weir-controller)
   --mesh-provider P     provider of Canaries that name none (default kubernetes)
-  --no-cross-namespace-refs
-                        refuse Canaries that refer to a MetricTemplate, AlertProvider or Upstream of another namespace
+  --no-cross-namespace-refs  refuse Canaries that refer to a MetricTemplate, AlertProvider or Upstream elsewhere
   --read-secrets        check that the Secret of a MetricTemplate or AlertProvider has the keys that it needs: reads that
                         one Secret by name when the object is written, which needs the right to get secrets
   --drain-seconds N     how long to keep answering after SIGTERM (default 8)

@@ -59,7 +59,20 @@ class World {
         rotation: this.#rotation(index, server),
       });
     }
-    await Promise.all(this.#replicas.map(({ rotation }) => rotation.settle(false)));
+    for (const index of this.#replicas.keys()) await this.#settleReplica(index, false);
+  }
+
+  async #settleReplica(index: number, publishing: boolean): Promise<void> {
+    const replica = this.#replicas[index];
+    assert.ok(replica);
+    try {
+      await replica.rotation.settle(publishing);
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      if (publishing) await this.callAll();
+      replica.rotation = this.#rotation(index, replica.server);
+      await replica.rotation.settle(publishing);
+    }
   }
 
   #rotation(index: number, server: Server): Rotation {
@@ -90,15 +103,7 @@ class World {
       do await this.callAll();
       while (!over);
     })();
-    for (const [index, replica] of this.#replicas.entries()) {
-      await replica.rotation.settle(true).catch(async (error: unknown) => {
-        if (!(error instanceof Crash)) throw error;
-        await this.callAll();
-        replica.rotation = this.#rotation(index, replica.server);
-        await replica.rotation.settle(false);
-        await replica.rotation.settle(true);
-      });
-    }
+    for (const index of this.#replicas.keys()) await this.#settleReplica(index, true);
     over = true;
     await load;
     await this.callAll();
