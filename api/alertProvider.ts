@@ -24,3 +24,7 @@ export const alertProviderSpecSchema = {
 } as const satisfies Schema;
 
 export type AlertProviderSpec = FromSchema<typeof alertProviderSpecSchema>;
+
+/** How bad a piece of news is, from bad to worse; an alert names the least that it wants to hear. */
+export const severities = ["info", "warn", "error"] as const;
+export type Severity = (typeof severities)[number];

@@ -183,7 +183,9 @@ export const canaryStatusSchema = {
       description: "The change that is being released, or was released last.",
       properties: {
         revision: { type: "string", description: "Revision of the target's template." },
-        user: { type: "string", description: "Who wrote it." },
+        user: { type: "string", description: "Who wrote it; absent when no webhook saw it." },
+        groups: { type: "array", items: { type: "string" }, description: "Groups of that user." },
+        manager: { type: "string", description: "Field manager it was written with." },
         time: { type: "string", format: "date-time", description: "When it was written." },
         replicas: { type: "integer", description: "Pods the target had when it was taken back." },
       },
@@ -218,6 +220,7 @@ export type Analysis = FromSchema<typeof analysisSchema>;
 export type CanaryService = FromSchema<typeof serviceSchema>;
 export type CanaryMetric = NonNullable<Analysis["metrics"]>[number];
 export type CanaryHook = NonNullable<Analysis["webhooks"]>[number];
+export type CanaryAlert = NonNullable<Analysis["alerts"]>[number];
 export type SessionAffinity = NonNullable<Analysis["sessionAffinity"]>;
 export type AnalysisMatch = NonNullable<Analysis["match"]>[number];
 

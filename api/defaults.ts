@@ -1,4 +1,5 @@
-import type { Analysis, Canary, CanaryHook, CanaryMetric } from "./canary.ts";
+import { type Severity, severities } from "./alertProvider.ts";
+import type { Analysis, Canary, CanaryAlert, CanaryHook, CanaryMetric } from "./canary.ts";
 import { parseDuration } from "./durations.ts";
 
 /**
@@ -149,6 +150,11 @@ export function namespaceOf(canary: Canary, ref: { readonly namespace?: string }
 /** The hook's type; silent means rollout. */
 export function hookType(hook: CanaryHook): Exclude<NonNullable<CanaryHook["type"]>, ""> {
   return hook.type || "rollout";
+}
+
+/** Whether an alert wants to hear of news this bad. Silent means all of it. */
+export function isHeard(alert: CanaryAlert, severity: Severity): boolean {
+  return severities.indexOf(severity) >= severities.indexOf(alert.severity || "info");
 }
 
 /** Milliseconds of one try. */

@@ -50,6 +50,8 @@ export const eventText = {
     `Promotion completed! Canary analysis was skipped for ${at(target, ns)}`,
   postRolloutPassed: (hook: string) => `Post-rollout check ${hook} passed`,
   postRolloutFailed: (hook: string, error: string) => `Post-rollout hook ${hook} failed ${error}`,
+  eventHookFailed: (hook: string, error: string) => `Event hook ${hook} failed ${error}`,
+  alertFailed: (alert: string, provider: string, error: string) => `Alert ${alert} to ${provider} failed: ${error}`,
   rollbackNotSignaled: (hook: string) => `Rollback hook ${hook} not signaling a rollback`,
   rollbackPassed: (hook: string) => `Rollback check ${hook} passed`,
   rollingBackManually: (canary: string, ns: string) => `Rolling back ${at(canary, ns)} manual webhook invoked`,
@@ -71,6 +73,21 @@ export const eventText = {
     `primary daemonset ${at(`${target}-primary`, ns)} not ready: ${why}`,
   canaryDaemonSetNotReady: (target: string, ns: string, retryable: boolean, why: string) =>
     `canary damonset ${at(target, ns)} not ready with retryable ${retryable}: ${why}`,
+} as const;
+
+/** The known texts of alerts. */
+export const alertText = {
+  initialized: (kind: string) => `New ${kind} detected, initialization completed.`,
+  newRevision: () => "New revision detected, progressing canary analysis.",
+  waitingForApproval: () => "Canary is waiting for approval.",
+  waitingForTrafficIncrease: () => "Canary traffic increase is waiting for approval.",
+  waitingForPromotion: () => "Canary promotion is waiting for approval.",
+  rolledBackManually: () => "Rolling back manual webhook invoked",
+  failedChecks: (count: number) => `Failed checks threshold reached ${count}`,
+  promotionFailed: (error: string) => `Promotion failed, primary not ready: ${error}`,
+  deadlineExceeded: (error: string) => `Progress deadline exceeded ${error}`,
+  succeeded: () => "Canary analysis completed successfully, promotion finished.",
+  analysisSkipped: () => "Canary analysis was skipped, promotion finished.",
 } as const;
 
 /** Texts of checks that failed. All are warnings. */

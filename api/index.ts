@@ -1,5 +1,6 @@
 export * from "./alertProvider.ts";
 export * from "./analysisSchema.ts";
+export * from "./attribution.ts";
 export * from "./canary.ts";
 export * from "./canonicalJson.ts";
 export * from "./defaults.ts";

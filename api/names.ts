@@ -25,6 +25,10 @@ export const annotations = {
   changedAt: "weir.sh/changed-at",
   /** Who wrote it. */
   changedBy: "weir.sh/changed-by",
+  /** The groups of who wrote it, as a JSON list. */
+  changedByGroups: "weir.sh/changed-by-groups",
+  /** The field manager it was written with: `helm`, `kubectl-edit`, a GitOps controller. */
+  changedWith: "weir.sh/changed-with",
   /** Replicas the user asked for while the controller owns `spec.replicas`; they go to the primary. */
   replicas: "weir.sh/replicas",
   /** The revision whose rollout admission paused until the primary serves. The controller resumes it and removes the mark. */

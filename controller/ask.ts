@@ -7,7 +7,6 @@ import {
   type MetricTemplate,
   messageOf,
   type Resource,
-  WeirError,
 } from "../api/index.ts";
 import { type MeasureDeps, measure } from "./analysis/measure.ts";
 import { providersOnline } from "./analysis/providersOnline.ts";
@@ -18,6 +17,7 @@ import { hookPayload } from "./hooks/payload.ts";
 import type { Api } from "./kube/api.ts";
 import type { Asker } from "./loop.ts";
 import type { Caches } from "./observe/caches.ts";
+import { readSecret } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 
 const endpointSlices: Resource = {
@@ -26,7 +26,6 @@ const endpointSlices: Resource = {
   plural: "endpointslices",
   kind: "EndpointSlice",
 };
-const secrets: Resource = { group: "", version: "v1", plural: "secrets", kind: "Secret" };
 
 export interface AskerOptions extends Outside {
   readonly api: Api;
@@ -45,14 +44,14 @@ export function createAsker(options: AskerOptions): Asker {
       options.caches.templates.get(keyOf({ namespace, name })) as MetricTemplate | undefined,
     secret: (namespace, name, signal) => readSecret(options.api, namespace, name, signal),
   };
-  const call: Asker["call"] = (canary, hook, phase, signal) =>
-    callHook(hook, hookPayload(canary, phase, hook.metadata), options, signal);
+  const call: Asker["call"] = (canary, hook, phase, signal, release) =>
+    callHook(hook, hookPayload(canary, phase, hook.metadata, release), options, signal);
   return {
     call,
     async ask(canary, question, signal): Promise<Answer> {
       switch (question.kind) {
         case "hook":
-          return { kind: "hook", ...(await call(canary, question.hook, question.phase, signal)) };
+          return { kind: "hook", ...(await call(canary, question.hook, question.phase, signal, question.release)) };
         case "metric":
           return { kind: "metric", readings: await measure(canary, question.metric, deps, signal) };
         case "providers":
@@ -76,20 +75,4 @@ async function readyEndpoints(api: Api, canary: Canary, service: string, signal:
   // An endpoint without the condition counts as ready, as the API defines it.
   const endpoints = slices.flatMap((slice) => itemsOf(slice["endpoints"]));
   return endpoints.filter((endpoint) => fieldsOf(endpoint["conditions"])["ready"] !== false).length;
-}
-
-async function readSecret(
-  api: Api,
-  namespace: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string>>> {
-  const secret = await api.get({ resource: secrets, namespace, name }, { signal });
-  if (secret === undefined) throw new WeirError("api.notFound", "terminal", `secrets "${name}" not found`);
-  return Object.fromEntries(
-    Object.entries(fieldsOf(secret["data"])).map(([key, value]) => [
-      key,
-      Buffer.from(String(value), "base64").toString("utf8"),
-    ]),
-  );
 }

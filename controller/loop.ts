@@ -1,4 +1,13 @@
-import { type Canary, type CanaryHook, eventReason, eventText, messageOf, WeirError } from "../api/index.ts";
+import {
+  attributionMarks,
+  type Canary,
+  type CanaryHook,
+  eventReason,
+  eventText,
+  messageOf,
+  type Release,
+  WeirError,
+} from "../api/index.ts";
 import { act } from "./act/act.ts";
 import type { ActOptions } from "./act/lookup.ts";
 import { type Answers, createAsking } from "./asking.ts";
@@ -12,6 +21,7 @@ import type { Caches } from "./observe/caches.ts";
 import { observe } from "./observe/observe.ts";
 import { canaryRef } from "./observe/refs.ts";
 import type { Settings } from "./settings.ts";
+import type { Tellers } from "./tellers.ts";
 
 /** Asks the world outside the cluster. Never throws: what goes wrong is an answer. */
 export interface Asker {
@@ -21,6 +31,8 @@ export interface Asker {
     hook: CanaryHook,
     phase: string,
     signal: AbortSignal,
+    /** The change it is about; the one in the status when absent. */
+    release?: Release,
   ): Promise<{ readonly ok: boolean; readonly message: string }>;
 }
 
@@ -30,6 +42,7 @@ export interface LoopOptions {
   readonly api: ActOptions["api"];
   readonly asker: Asker;
   readonly recorder: Recorder;
+  readonly tellers: Tellers;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: Clock;
@@ -129,24 +142,28 @@ async function performAll(
   options: LoopOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let statusWritten = false;
+  // What is told after the status is written is told of that status.
+  let { canary } = seen;
   for (const action of actions) {
     switch (action.kind) {
       case "event":
-        announce(seen.canary, action.type, action.message, options);
+        announce(canary, action, action.phase ?? phaseOf(seen.canary), options);
+        break;
+      case "alert":
+        options.tellers.alert(canary, action);
         break;
       case "count":
         options.metrics.count(seen.canary, action.outcome);
         break;
       case "tell":
-        await tellHooks(seen.canary, action.hooks, action.phase, options, signal);
+        await tellHooks(canary, action.hooks, action.phase, options, signal);
         break;
       default:
         await act(seen.canary, action, { ...options.settings, api: options.api, caches: options.caches, signal });
-        statusWritten ||= action.kind === "status";
+        if (action.kind === "status") canary = { ...canary, status: action.status };
     }
   }
-  return statusWritten;
+  return canary !== seen.canary;
 }
 
 async function askAll(
@@ -178,16 +195,29 @@ async function tellHooks(
   const results = await Promise.all(hooks.map((hook) => options.asker.call(canary, hook, phase, signal)));
   for (const [index, result] of results.entries()) {
     const name = hooks[index]?.name ?? "";
-    if (result.ok) announce(canary, "Normal", eventText.postRolloutPassed(name), options);
-    else announce(canary, "Warning", eventText.postRolloutFailed(name, result.message), options);
+    const event: Event = result.ok
+      ? { type: "Normal", message: eventText.postRolloutPassed(name) }
+      : { type: "Warning", message: eventText.postRolloutFailed(name, result.message) };
+    announce(canary, event, phase, options);
   }
 }
 
-function announce(canary: Canary, type: "Normal" | "Warning", message: string, options: LoopOptions): void {
+type Event = Pick<Extract<Action, { kind: "event" }>, "type" | "message" | "phase">;
+
+/** Events of one canary are told in their order: to who describes it, and to programs that asked for it. */
+function announce(canary: Canary, event: Event, phase: string, options: LoopOptions): void {
+  const { type, message } = event;
   const name = `${canary.metadata.name}.${canary.metadata.namespace ?? ""}`;
   if (type === "Warning") options.log.warn(message, { canary: name });
   else options.log.info(message, { canary: name });
-  options.recorder.record({ object: canary, type, reason: eventReason, message });
+  const marks = event.phase === undefined ? {} : attributionMarks(canary.status?.release);
+  const annotations = Object.keys(marks).length === 0 ? {} : { annotations: marks };
+  options.recorder.record({ object: canary, type, reason: eventReason, message, ...annotations });
+  options.tellers.event(canary, phase, { type, message, at: options.clock.now().getTime() });
+}
+
+function phaseOf(canary: Canary): string {
+  return canary.status?.phase ?? "";
 }
 
 /** What the API server refuses is shown on the Canary, once per message: users look there and not into our log. */
@@ -197,5 +227,5 @@ function tellOnce(canary: Canary, key: string, error: unknown, told: Map<string,
   const message = messageOf(error);
   if (passing || told.get(key) === message) return;
   told.set(key, message);
-  announce(canary, "Warning", message, options);
+  announce(canary, { type: "Warning", message }, phaseOf(canary), options);
 }

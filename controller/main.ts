@@ -9,7 +9,7 @@ import { help, parseSettings, type Settings } from "./settings.ts";
 export async function main(args: readonly string[], version: string): Promise<number> {
   let settings: Settings | "help" | "version";
   try {
-    settings = parseSettings(args);
+    settings = parseSettings(args, process.env);
   } catch (error) {
     process.stderr.write(`weir controller: ${messageOf(error)}\n`);
     return 2;

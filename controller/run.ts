@@ -1,4 +1,4 @@
-import { assertNever, keyOf, messageOf, type Resource } from "../api/index.ts";
+import { assertNever, type Canary, eventReason, keyOf, messageOf, type Resource } from "../api/index.ts";
 import { createAsker } from "./ask.ts";
 import { createDispatchers } from "./hooks/dispatchers.ts";
 import { createApi } from "./kube/api.ts";
@@ -14,8 +14,10 @@ import { createLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Caches, createCaches } from "./observe/caches.ts";
 import { allRefs, refsOf } from "./observe/refs.ts";
+import { createOutbox } from "./outbox.ts";
 import type { Settings } from "./settings.ts";
 import { startStatusServer } from "./statusServer.ts";
+import { createTellers } from "./tellers.ts";
 
 export interface RunOptions {
   readonly settings: Settings;
@@ -38,6 +40,8 @@ export interface Running {
 
 /** No write may take longer than this: it bounds what a controller that lost its lease can still do, in milliseconds. */
 const writeTimeoutMs = 5_000;
+/** How long alerts and event hooks of the last moment may take when the process ends, in milliseconds. */
+const farewellMs = 2_000;
 const longestBackoffMs = 60_000;
 
 /** Puts the controller together. Caches fill on every replica; only the leader works on canaries. */
@@ -72,7 +76,13 @@ export async function startController(options: RunOptions): Promise<Running> {
     onIncident: (resource, incident) => report(log, resource, incident),
     ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
   });
+  const outbox = createOutbox(clock);
+  const complain = (canary: Canary, message: string): void => {
+    log.warn(message, { canary: keyOf(canary.metadata) });
+    recorder.record({ object: canary, type: "Warning", reason: eventReason, message });
+  };
   const loop = createLoop({
+    tellers: createTellers({ api, outbox, settings, dispatchers, clock, complain }),
     settings,
     caches,
     api,
@@ -111,6 +121,7 @@ export async function startController(options: RunOptions): Promise<Running> {
       stopping = true;
       await queue?.stop(writeTimeoutMs);
       await loop.stop();
+      await outbox.stop(farewellMs);
       await recorder.stop(1_000);
       await caches.stop();
       await status.close();

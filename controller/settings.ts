@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { selectorLabels, WeirError } from "../api/index.ts";
+import type { Mailbox } from "./notifiers/notifier.ts";
 
 /** Everything the controller can be told, parsed once. */
 export interface Settings {
@@ -16,6 +17,12 @@ export interface Settings {
   readonly leaderElectionNamespace: string;
   /** Milliseconds that a workload without traffic is kept before it goes to zero. */
   readonly drainMs: number;
+  /** Named in every alert; empty: not named. */
+  readonly clusterName: string;
+  /** Who is told about canaries that name no alerts of their own. */
+  readonly globalAlerts: Mailbox | undefined;
+  /** URL that is told every event of canaries without `event` hooks of their own; empty: nobody. */
+  readonly eventWebhook: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -34,9 +41,28 @@ const options = {
   threadiness: { type: "string", default: "16" },
   "enable-leader-election": { type: "string", default: "true" },
   "leader-election-namespace": { type: "string", default: "weir-system" },
+  "cluster-name": { type: "string", default: "" },
+  "slack-url": { type: "string", default: "" },
+  "slack-token": { type: "string", default: "" },
+  "slack-proxy-url": { type: "string", default: "" },
+  "slack-user": { type: "string", default: "flagger" },
+  "slack-channel": { type: "string", default: "" },
+  "msteams-url": { type: "string", default: "" },
+  "msteams-proxy-url": { type: "string", default: "" },
+  "event-webhook": { type: "string", default: "" },
   "drain-seconds": { type: "string", default: "3" },
   "log-level": { type: "string", default: "info" },
 } as const;
+
+/** Environment variables that win over a flag: what is secret need not stand in a manifest. */
+const variables: Readonly<Partial<Record<keyof typeof options, string>>> = {
+  "slack-url": "SLACK_URL",
+  "slack-token": "SLACK_TOKEN",
+  "slack-proxy-url": "SLACK_PROXY_URL",
+  "msteams-url": "MSTEAMS_URL",
+  "msteams-proxy-url": "MSTEAMS_PROXY_URL",
+  "event-webhook": "EVENT_WEBHOOK_URL",
+};
 
 /** Known flags whose job needs no setting here. */
 const ignored = [
@@ -64,16 +90,24 @@ export const help = `weir controller: watches canaries, brings traffic over step
   --threadiness N               canaries worked on at a time (16)
   --enable-leader-election B    one of several replicas writes (true)
   --leader-election-namespace N where the Lease lives (weir-system)
+  --cluster-name NAME           named in every alert
+  --slack-url URL               where alerts of canaries without their own go (or SLACK_URL), with
+    --slack-channel NAME, --slack-user NAME (flagger), --slack-token TOKEN (SLACK_TOKEN), --slack-proxy-url URL (SLACK_PROXY_URL)
+  --msteams-url URL             the same for Microsoft Teams (MSTEAMS_URL), with --msteams-proxy-url URL (MSTEAMS_PROXY_URL)
+  --event-webhook URL           told every event of canaries without event hooks of their own (EVENT_WEBHOOK_URL)
   --drain-seconds N             how long a workload without traffic is kept (3)
   --log-level LEVEL             debug, info, warn or error (info)
 `;
 
 /** Throws config.invalid with the flag's name and what it takes. */
-export function parseSettings(args: readonly string[]): Settings | "help" | "version" {
+export function parseSettings(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Settings | "help" | "version" {
   const values = readFlags(args);
   if (values["help"] === true) return "help";
   if (values["version"] === true) return "version";
-  const text = (name: keyof typeof options): string => String(values[name] ?? "");
+  const text = (name: keyof typeof options): string => env[variables[name] ?? ""] || String(values[name] ?? "");
   const level = text("log-level");
   return Object.freeze({
     kubeconfig: text("kubeconfig") || undefined,
@@ -88,8 +122,32 @@ export function parseSettings(args: readonly string[]): Settings | "help" | "ver
     leaderElection: text("enable-leader-election") !== "false",
     leaderElectionNamespace: text("leader-election-namespace"),
     drainMs: wholeNumber("drain-seconds", text("drain-seconds"), 0, 3600) * 1000,
+    clusterName: text("cluster-name"),
+    globalAlerts: globalAlerts(text),
+    eventWebhook: text("event-webhook"),
     logLevel: level === "debug" || level === "warn" || level === "error" ? level : "info",
   });
+}
+
+/** Teams when it has an address, else Slack. */
+function globalAlerts(text: (name: keyof typeof options) => string): Mailbox | undefined {
+  const proxied = (proxy: string) => (proxy === "" ? {} : { proxy });
+  const username = text("slack-user");
+  const channel = text("slack-channel");
+  if (text("msteams-url") !== "")
+    return { type: "msteams", address: text("msteams-url"), channel, username, ...proxied(text("msteams-proxy-url")) };
+  if (text("slack-url") === "") return undefined;
+  if (channel === "" || username === "")
+    throw new WeirError("config.invalid", "terminal", "--slack-url needs --slack-channel and --slack-user");
+  const token = text("slack-token");
+  return {
+    type: "slack",
+    address: text("slack-url"),
+    channel,
+    username,
+    ...(token === "" ? {} : { token }),
+    ...proxied(text("slack-proxy-url")),
+  };
 }
 
 function readFlags(args: readonly string[]): Record<string, unknown> {

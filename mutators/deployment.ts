@@ -48,7 +48,7 @@ function underCanary(request: AdmissionRequest, canary: Canary, stage: Stage, ol
   const template = fieldAt(object, "spec", "template");
   const revision = revisionOf(template);
   const changed = old === undefined || !isSameTemplate(fieldAt(old, "spec", "template"), template);
-  const stamps = stampsOf(object, old, revision, changed, request.userInfo.username ?? "");
+  const stamps = stampsOf(object, old, revision, changed, request);
   const answered = annotationPatch(object, stamps).length === 0;
   const replicas = replicasOf(object, old, canary, stage, answered || !changed);
   const held = heldRevision(object, old, stage, revision, changed);

@@ -1,42 +1,71 @@
 import { annotations } from "../api/index.ts";
 import { fieldAt, textAt } from "./fields.ts";
+import type { AdmissionRequest } from "./types.ts";
 
 /** What the annotations about the last change should say. */
 export type Stamps = Readonly<Record<string, string | undefined>>;
 
-/** Longest user name that is kept, in characters; real ones are far shorter. */
-const longestUser = 253;
+const stamps = [
+  annotations.revision,
+  annotations.changedAt,
+  annotations.changedBy,
+  annotations.changedByGroups,
+  annotations.changedWith,
+] as const;
+
+/** Longest name of a user, group or field manager that is kept, in characters; real ones are far shorter. */
+const longestName = 253;
+/** People are in hundreds of groups where a directory says so; these suffice to tell a team or a robot. */
+const mostGroups = 16;
+/** Groups that everybody is in, and that therefore say nothing. */
+const everybody: readonly string[] = ["system:authenticated"];
+
+type Author = Pick<AdmissionRequest, "userInfo" | "fieldManager">;
 
 /**
  * The stamps of a template. A new revision gets a new stamp; the same revision keeps the one it has, whatever the request says, so
  * that repeated applies write nothing and `kubectl replace` or `rollout undo`, which carry old annotations, cannot forge it.
  */
-export function stampsOf(object: unknown, old: unknown, revision: string, changed: boolean, user: string): Stamps {
-  if (changed) {
-    return {
-      [annotations.revision]: revision,
-      [annotations.changedAt]: writtenAt(object),
-      [annotations.changedBy]: [...user].slice(0, longestUser).join(""),
-    };
+export function stampsOf(object: unknown, old: unknown, revision: string, changed: boolean, author: Author): Stamps {
+  if (!changed) {
+    return Object.fromEntries(stamps.map((key) => [key, textAt(old, "metadata", "annotations", key)]));
   }
-  const kept = (key: string) => textAt(old, "metadata", "annotations", key);
+  const groups = (author.userInfo.groups ?? []).filter((group) => !everybody.includes(group));
+  const written = lastWrite(object);
+  const manager = author.fieldManager ?? written.manager;
   return {
-    [annotations.revision]: kept(annotations.revision),
-    [annotations.changedAt]: kept(annotations.changedAt),
-    [annotations.changedBy]: kept(annotations.changedBy),
+    [annotations.revision]: revision,
+    [annotations.changedAt]: written.time,
+    [annotations.changedBy]: short(author.userInfo.username ?? ""),
+    [annotations.changedByGroups]:
+      groups.length === 0 ? undefined : JSON.stringify(groups.slice(0, mostGroups).map(short)),
+    [annotations.changedWith]: manager === undefined ? undefined : short(manager),
   };
 }
 
+function short(name: string): string {
+  return [...name].slice(0, longestName).join("");
+}
+
 /**
- * When this request was written: the latest time in managedFields, which the API server computes before it calls webhooks. A clock
- * of our own would answer a review that is repeated, or a dry run, differently from the first.
+ * When and with what this request was written: the latest entry of managedFields, which the API server computes before it calls
+ * webhooks. A clock of our own would answer a review that is repeated, or a dry run, differently from the first. Several managers
+ * within the same second leave open which of them it was: then nobody is named.
  */
-function writtenAt(object: unknown): string | undefined {
+function lastWrite(object: unknown): { readonly time?: string; readonly manager?: string } {
   const entries = fieldAt(object, "metadata", "managedFields");
-  const times = (Array.isArray(entries) ? entries : [])
+  const writes = (Array.isArray(entries) ? entries : [])
     .filter((entry) => textAt(entry, "subresource") === undefined)
-    .map((entry) => textAt(entry, "time"))
-    .filter((time) => time !== undefined && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(time))
-    .sort();
-  return times.at(-1);
+    .map((entry) => ({ time: textAt(entry, "time"), manager: textAt(entry, "manager") }))
+    .filter(({ time }) => time !== undefined && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(time));
+  const time = writes
+    .map((write) => write.time ?? "")
+    .toSorted()
+    .at(-1);
+  if (time === undefined) {
+    return {};
+  }
+  const managers = new Set(writes.filter((write) => write.time === time).map((write) => write.manager));
+  const [manager] = managers;
+  return managers.size === 1 && manager !== undefined && manager !== "" ? { time, manager } : { time };
 }

@@ -11,6 +11,8 @@ export interface AdmissionRequest {
   readonly namespace?: string;
   readonly operation: string;
   readonly userInfo: { readonly username?: string; readonly groups?: readonly string[] };
+  /** What the client calls itself, if it does (`options.fieldManager`). */
+  readonly fieldManager?: string;
   readonly object: unknown;
   readonly oldObject: unknown;
   readonly dryRun: boolean;

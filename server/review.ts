@@ -19,6 +19,7 @@ export function readReview(body: unknown): AdmissionRequest | { readonly unreada
   }
   const of = isJson(request["kind"]) ? request["kind"] : {};
   const user = isJson(request["userInfo"]) ? request["userInfo"] : {};
+  const options = isJson(request["options"]) ? request["options"] : {};
   return {
     uid: request["uid"],
     operation: request["operation"],
@@ -26,7 +27,8 @@ export function readReview(body: unknown): AdmissionRequest | { readonly unreada
     ...(isText(request["subResource"]) ? { subResource: request["subResource"] } : {}),
     ...(isText(request["name"]) ? { name: request["name"] } : {}),
     ...(isText(request["namespace"]) ? { namespace: request["namespace"] } : {}),
-    userInfo: { username: text(user["username"]) },
+    userInfo: { username: text(user["username"]), groups: texts(user["groups"]) },
+    ...(isText(options["fieldManager"]) ? { fieldManager: options["fieldManager"] } : {}),
     object: request["object"] ?? null,
     oldObject: request["oldObject"] ?? null,
     dryRun: request["dryRun"] === true,
@@ -79,4 +81,8 @@ function isText(value: unknown): value is string {
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter(isText) : [];
 }

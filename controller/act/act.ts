@@ -22,8 +22,8 @@ import { giveToPrimary, giveToTarget } from "./handBack.ts";
 import { type ActOptions, apply, applyNoted, conflict, needed, refOf, selected } from "./lookup.ts";
 import { dropScalers, ensurePrimaryScaler, pauseScaler } from "./scalers.ts";
 
-/** The actions that change objects. Events, counters and told hooks belong to the loop. */
-export type ObjectAction = Exclude<Action, { kind: "event" | "count" | "tell" }>;
+/** The actions that change objects. Events, alerts, counters and told hooks belong to the loop. */
+export type ObjectAction = Exclude<Action, { kind: "event" | "alert" | "count" | "tell" }>;
 
 /** Performs one action. Idempotent: done twice, the second changes nothing. Throws a WeirError. */
 export async function act(canary: Canary, action: ObjectAction, options: ActOptions): Promise<void> {

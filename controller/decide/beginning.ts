@@ -1,8 +1,8 @@
-import { eventText } from "../../api/index.ts";
+import { eventText, type Release } from "../../api/index.ts";
 import { gaveUp, namesOf } from "./converge.ts";
 import { weightOf } from "./plan.ts";
 import { leftBehind } from "./rollback.ts";
-import { perform, tell } from "./round.ts";
+import { milestone, perform, tell } from "./round.ts";
 import { type StatusChange, writeStatus } from "./status.ts";
 import type { Decision, Observation, Workload } from "./types.ts";
 
@@ -18,12 +18,13 @@ export function beginning(seen: Observation, target: Workload): StatusChange {
     iterations: 0,
     failedChecks: 0,
     lastAppliedSpec: target.revision,
-    release: {
-      revision: target.revision,
-      ...(target.changedBy === undefined ? {} : { user: target.changedBy }),
-      ...(target.changedAt === undefined ? {} : { time: target.changedAt }),
-    },
+    release: releaseOf(target),
   };
+}
+
+/** What a release of this target is about. */
+export function releaseOf(target: Workload): Release {
+  return { revision: target.revision, ...target.authorship };
 }
 
 /** Whether the primary runs this revision and was promoted to it. After a failed promotion it runs another one than the status names. */
@@ -36,7 +37,10 @@ export function isPromoted(seen: Observation, revision: string): boolean {
 export function superseded(seen: Observation, target: Workload): Decision {
   const { target: name, namespace } = namesOf(seen.canary);
   if (!isPromoted(seen, target.revision))
-    return perform(...writeStatus(seen, beginning(seen, target)), tell(eventText.restartingAnalysis(name, namespace)));
+    return perform(
+      ...writeStatus(seen, beginning(seen, target)),
+      milestone("Progressing", tell(eventText.restartingAnalysis(name, namespace))),
+    );
   return perform(
     ...writeStatus(seen, {
       phase: "Succeeded",
@@ -47,6 +51,6 @@ export function superseded(seen: Observation, target: Workload): Decision {
       release: leftBehind(seen),
       message: "Reverted to the promoted revision, nothing to promote.",
     }),
-    tell(`Revision reverted! Scaling down ${name}.${namespace}`),
+    milestone("Succeeded", tell(`Revision reverted! Scaling down ${name}.${namespace}`)),
   );
 }

@@ -1,9 +1,9 @@
-import { eventText, skipsAnalysis } from "../../api/index.ts";
+import { alertText, eventText, skipsAnalysis } from "../../api/index.ts";
 import { converge, emptyTarget, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hooksOf } from "./plan.ts";
 import { rest } from "./rest.ts";
-import { perform, tell } from "./round.ts";
+import { alert, milestone, perform, tell } from "./round.ts";
 import { writeStatus } from "./status.ts";
 import type { Decision, Observation } from "./types.ts";
 
@@ -22,12 +22,12 @@ function succeed(seen: Observation, revision: string): Decision {
   const { canary } = seen;
   const { target, namespace } = namesOf(canary);
   const skipped = skipsAnalysis(canary);
+  const text = skipped ? eventText.promotionSkippedAnalysis : eventText.promotionCompleted;
   return perform(
     ...writeStatus(seen, { phase: "Succeeded", lastPromotedSpec: revision, canaryWeight: 0, iterations: 0 }),
     { kind: "count", outcome: skipped ? "skipped" : "succeeded" },
     { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Succeeded" },
-    tell(
-      skipped ? eventText.promotionSkippedAnalysis(target, namespace) : eventText.promotionCompleted(target, namespace),
-    ),
+    milestone("Succeeded", tell(text(target, namespace))),
+    alert("info", skipped ? alertText.analysisSkipped() : alertText.succeeded()),
   );
 }

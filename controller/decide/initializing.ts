@@ -1,7 +1,7 @@
-import { apexName, eventText } from "../../api/index.ts";
+import { alertText, apexName, eventText } from "../../api/index.ts";
 import { convergeTraffic, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
 import { allToPrimary, plannedTraffic } from "./plan.ts";
-import { endpointsQuestion, perform, tell, unanswered, warn } from "./round.ts";
+import { alert, endpointsQuestion, milestone, perform, tell, unanswered, warn } from "./round.ts";
 import { hold, holdForEndpoints, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
@@ -74,7 +74,8 @@ function turnTraffic(seen: Observation, primary: Workload): Decision {
       iterations: 0,
       failedChecks: 0,
     }),
-    tell(eventText.initialized(name, namespace)),
+    milestone("Initialized", tell(eventText.initialized(name, namespace))),
+    alert("info", alertText.initialized(canary.spec.targetRef.kind), true),
   );
 }
 

@@ -1,4 +1,4 @@
-import { assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
+import { alertText, assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
 import { canaryNotReady, converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
@@ -10,6 +10,7 @@ import {
   endpointsQuestion,
   failedChecks,
   gate,
+  gateAlert,
   hookQuestion,
   hookVerdicts,
   isAbout,
@@ -180,7 +181,11 @@ function increase(
   return pollGate(
     ...status,
     ...(status.length > 0
-      ? [...events, warn(eventText.waitingForTrafficIncrease(name, namespace, answer.hook.name))]
+      ? [
+          ...events,
+          warn(eventText.waitingForTrafficIncrease(name, namespace, answer.hook.name)),
+          ...gateAlert(answer.hook, alertText.waitingForTrafficIncrease()),
+        ]
       : []),
   );
 }
@@ -197,7 +202,13 @@ function promotionGate(
   const entering = seen.canary.status?.phase !== "WaitingPromotion";
   return pollGate(
     ...writeStatus(seen, { phase: "WaitingPromotion", waitingFor: closedGate(answer.hook) }),
-    ...(entering ? [...events, warn(eventText.waitingForPromotion(name, namespace, answer.hook.name))] : []),
+    ...(entering
+      ? [
+          ...events,
+          warn(eventText.waitingForPromotion(name, namespace, answer.hook.name)),
+          ...gateAlert(answer.hook, alertText.waitingForPromotion()),
+        ]
+      : []),
   );
 }
 

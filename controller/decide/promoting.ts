@@ -1,10 +1,10 @@
-import { eventText, stepWeightPromotion } from "../../api/index.ts";
+import { alertText, eventText, stepWeightPromotion } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
 import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hooksOf, weightOf } from "./plan.ts";
 import { rest } from "./rest.ts";
-import { perform, tell, untilDue, wait, warn } from "./round.ts";
+import { alert, milestone, perform, tell, untilDue, wait, warn } from "./round.ts";
 import { writeStatus } from "./status.ts";
 import type { Decision, Observation, Workload } from "./types.ts";
 
@@ -64,7 +64,8 @@ function failedPromotion(seen: Observation, primary: Workload): Decision {
         ? "Promotion failed, all traffic goes to the canary."
         : "Promotion failed, the primary is not ready.",
     }),
-    warn(eventText.promotionFailed(target, namespace, why)),
+    milestone("Failed", warn(eventText.promotionFailed(target, namespace, why))),
+    alert("error", alertText.promotionFailed(why)),
     { kind: "count", outcome: "failed" },
     { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Failed" },
   );

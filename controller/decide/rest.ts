@@ -1,9 +1,9 @@
-import { analysisOf, eventText } from "../../api/index.ts";
-import { beginning, isPromoted } from "./beginning.ts";
+import { alertText, analysisOf, eventText } from "../../api/index.ts";
+import { beginning, isPromoted, releaseOf } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { effectiveIterations, plannedTraffic } from "./plan.ts";
-import { closedGate, gate, perform, pollGate, tell, wait, warn } from "./round.ts";
+import { alert, closedGate, gate, gateAlert, milestone, perform, pollGate, tell, wait, warn } from "./round.ts";
 import { hold, stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
@@ -53,7 +53,7 @@ function newRelease(seen: Observation, target: Workload): Decision | undefined {
 /** Asks confirm-rollout and starts, or waits. Used at rest and while Waiting. */
 export function throughGate(seen: Observation, target: Workload): Decision {
   const phase = seen.canary.status?.phase ?? "";
-  const answer = gate(seen, "confirm-rollout", phase);
+  const answer = gate(seen, "confirm-rollout", phase, releaseOf(target));
   switch (answer.state) {
     case "ask":
       return { actions: [], questions: answer.questions };
@@ -62,7 +62,12 @@ export function throughGate(seen: Observation, target: Workload): Decision {
       const entering = phase !== "Waiting";
       return pollGate(
         ...writeStatus(seen, { phase: "Waiting", waitingFor: closedGate(answer.hook) }),
-        ...(entering ? [warn(eventText.waitingForApproval(name, namespace, answer.hook.name))] : []),
+        ...(entering
+          ? [
+              warn(eventText.waitingForApproval(name, namespace, answer.hook.name)),
+              ...gateAlert(answer.hook, alertText.waitingForApproval()),
+            ]
+          : []),
       );
     }
     case "open":
@@ -83,7 +88,11 @@ function announcements(seen: Observation): Action[] {
             ? [warn(eventText.progressiveTrafficUnsupported()), warn(eventText.settingIterations())]
             : []),
         ];
-  return [tell(eventText.newRevision(target, namespace)), ...limits];
+  return [
+    milestone("Progressing", tell(eventText.newRevision(target, namespace))),
+    alert("info", alertText.newRevision(), true),
+    ...limits,
+  ];
 }
 
 /**

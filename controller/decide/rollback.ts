@@ -1,7 +1,7 @@
-import { type CanaryStatus, eventText } from "../../api/index.ts";
+import { alertText, type CanaryStatus, eventText } from "../../api/index.ts";
 import { canaryNotReady, namesOf } from "./converge.ts";
 import { hooksOf } from "./plan.ts";
-import { perform, warn } from "./round.ts";
+import { alert, milestone, perform, warn } from "./round.ts";
 import { writeStatus } from "./status.ts";
 import type { Action, Decision, Observation } from "./types.ts";
 
@@ -29,7 +29,8 @@ export function rollback(seen: Observation, cause: Cause): Decision {
         : {}),
     }),
     ...reasonEvents(seen, cause),
-    warn(eventText.canaryFailed(name, namespace)),
+    alertOf(seen, cause),
+    milestone("Failed", warn(eventText.canaryFailed(name, namespace))),
     { kind: "count", outcome: "failed" },
     { kind: "tell", hooks: hooksOf(canary, "post-rollout"), phase: "Failed" },
   );
@@ -38,6 +39,12 @@ export function rollback(seen: Observation, cause: Cause): Decision {
 /** What the target runs when its release ends is no wish of anybody's: see rest. */
 export function leftBehind({ canary, target }: Observation): NonNullable<CanaryStatus["release"]> {
   return { ...canary.status?.release, ...(target === undefined ? {} : { replicas: target.replicas }) };
+}
+
+function alertOf(seen: Observation, cause: Cause): Action {
+  if ("threshold" in cause) return alert("error", alertText.failedChecks(seen.canary.status?.failedChecks ?? 0));
+  if ("manual" in cause) return alert("warn", alertText.rolledBackManually());
+  return alert("error", alertText.deadlineExceeded(cause.because));
 }
 
 function reasonEvents(seen: Observation, cause: Cause): readonly Action[] {

@@ -1,4 +1,4 @@
-import type { Canary, CanaryHook } from "../../api/index.ts";
+import type { Canary, CanaryHook, Phase, Release, Severity } from "../../api/index.ts";
 import { analysisOf, eventText, intervalMs } from "../../api/index.ts";
 import { judgeMetric } from "./judge.ts";
 import { hooksOf, iterationsOf, weightOf } from "./plan.ts";
@@ -7,12 +7,28 @@ import type { Action, Answer, Decision, Observation, Question } from "./types.ts
 /** How often an unanswered gate is asked again, in milliseconds. Independent of the interval: who opens a gate is waiting. */
 const gatePollMs = 1_000;
 
-export function warn(message: string): Action {
+type Event = Extract<Action, { kind: "event" }>;
+
+export function warn(message: string): Event {
   return { kind: "event", type: "Warning", message };
 }
 
-export function tell(message: string): Action {
+export function tell(message: string): Event {
   return { kind: "event", type: "Normal", message };
+}
+
+export function alert(severity: Severity, message: string, detailed = false): Action {
+  return { kind: "alert", severity, message, detailed };
+}
+
+/** That a gate holds the release up, unless its alerts are muted. */
+export function gateAlert(hook: CanaryHook, message: string): readonly Action[] {
+  return hook.muteAlert === true ? [] : [alert("warn", message)];
+}
+
+/** An event with which a release begins or ends. */
+export function milestone(phase: Phase, event: Event): Event {
+  return { ...event, phase };
 }
 
 export function perform(...actions: readonly Action[]): Decision {
@@ -119,11 +135,13 @@ export function gate(
   seen: Observation,
   type: "confirm-rollout" | "confirm-promotion" | "confirm-traffic-increase",
   phase: string,
+  release?: Release,
 ): Gate {
   const hooks = hooksOf(seen.canary, type);
+  const about = release === undefined ? {} : { release };
   const open = unanswered(
     seen,
-    hooks.map((hook) => hookQuestion(seen.canary, hook, phase)),
+    hooks.map((hook) => ({ ...hookQuestion(seen.canary, hook, phase), ...about })),
   );
   if (open.length > 0) return { state: "ask", questions: open };
   const verdicts = hookVerdicts(seen, hooks, phase);

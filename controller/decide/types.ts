@@ -1,4 +1,16 @@
-import type { Canary, CanaryHook, CanaryMetric, CanaryStatus, Fit, Readiness, Traffic } from "../../api/index.ts";
+import type {
+  Authorship,
+  Canary,
+  CanaryHook,
+  CanaryMetric,
+  CanaryStatus,
+  Fit,
+  Phase,
+  Readiness,
+  Release,
+  Severity,
+  Traffic,
+} from "../../api/index.ts";
 
 /**
  * The words between the three halves of the loop: `observe` fills an Observation, `decide` turns it into a Decision,
@@ -16,9 +28,8 @@ export interface Workload {
   readonly readiness: Readiness;
   /** Pods that can serve right now. */
   readonly available: number;
-  /** Who changed the template last and when (RFC 3339), from the webhook's stamp. */
-  readonly changedBy?: string;
-  readonly changedAt?: string;
+  /** Who changed the template last and when, from the webhook's stamp; of the target only. */
+  readonly authorship?: Authorship;
   /** How many replicas the user wishes for, kept by the webhook when it pins the field. */
   readonly wishedReplicas?: number;
   /** Held by the webhook: a template change before the primary could serve. */
@@ -67,7 +78,14 @@ export interface Observation {
 
 /** What decide wants to know from outside. Questions of one decision are asked concurrently, each with its own deadline. */
 export type Question =
-  | { readonly id: string; readonly kind: "hook"; readonly hook: CanaryHook; readonly phase: string }
+  | {
+      readonly id: string;
+      readonly kind: "hook";
+      readonly hook: CanaryHook;
+      readonly phase: string;
+      /** The change it is about, where that is not yet the one in the status. */
+      readonly release?: Release;
+    }
   | { readonly id: string; readonly kind: "metric"; readonly metric: CanaryMetric }
   /** Are the providers of all metrics reachable? */
   | { readonly id: string; readonly kind: "providers" }
@@ -120,7 +138,15 @@ export type Action =
   | { readonly kind: "promote"; readonly revision: string }
   /** The whole status as it shall be. */
   | { readonly kind: "status"; readonly status: CanaryStatus }
-  | { readonly kind: "event"; readonly type: "Normal" | "Warning"; readonly message: string }
+  /** `phase`: what this event announces, the beginning or end of a release. It says who made the change. */
+  | {
+      readonly kind: "event";
+      readonly type: "Normal" | "Warning";
+      readonly message: string;
+      readonly phase?: Phase;
+    }
+  /** For people outside the cluster. `detailed`: says what is released and how. */
+  | { readonly kind: "alert"; readonly severity: Severity; readonly message: string; readonly detailed: boolean }
   /** Hooks that are told and not asked (post-rollout): called after the status is written; results become events. */
   | { readonly kind: "tell"; readonly hooks: readonly CanaryHook[]; readonly phase: string }
   | { readonly kind: "count"; readonly outcome: "succeeded" | "failed" | "skipped" }

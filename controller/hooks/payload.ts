@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Canary, canonicalJson } from "../../api/index.ts";
+import { attributionMetadata, type Canary, canonicalJson, type Release } from "../../api/index.ts";
 
 /** What a hook gets as its body. The order of the keys is known too, and kept. */
 export interface HookPayload {
@@ -10,18 +10,23 @@ export interface HookPayload {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The body of a hook's call. Without metadata there is no such key. */
+/**
+ * The body of a hook's call. Who made the change is told beside the user's own metadata, whose keys win; without either there is no
+ * such key.
+ */
 export function hookPayload(
   canary: Canary,
   phase: string,
-  metadata: Readonly<Record<string, string>> | undefined,
+  own: Readonly<Record<string, string>> | undefined,
+  release: Release | undefined = canary.status?.release,
 ): HookPayload {
+  const metadata = { ...attributionMetadata(release), ...own };
   return {
     name: canary.metadata.name,
     namespace: canary.metadata.namespace ?? "",
     phase,
     checksum: checksumOf(canary),
-    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }
 
@@ -37,10 +42,10 @@ export function eventPayload(
   canary: Canary,
   phase: string,
   event: ToldEvent,
-  metadata: Readonly<Record<string, string>> | undefined,
+  own: Readonly<Record<string, string>> | undefined,
 ): HookPayload {
   return hookPayload(canary, phase, {
-    ...metadata,
+    ...own,
     eventMessage: event.message,
     eventType: event.type,
     timestamp: String(Math.trunc(event.at)),

@@ -70,7 +70,7 @@ export function createCorrelator(options: CorrelatorOptions = {}): Correlator {
       const group = JSON.stringify([object, happening.type, happening.reason]);
       if (!spend(object, nowMs)) return undefined;
       if (!isCrowded(group, happening.message, nowMs)) {
-        return { ...happening, key: JSON.stringify([group, happening.message]), story: object };
+        return { ...happening, key: JSON.stringify([group, happening.message, happening.annotations]), story: object };
       }
       return { ...happening, message: `${COMBINED}${happening.message}`, key: group, story: object };
     },

@@ -17,6 +17,8 @@ export interface Happening {
   readonly type: "Normal" | "Warning";
   readonly reason: string;
   readonly message: string;
+  /** For programs that read events; people do not see them in `kubectl describe`. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface RecorderOptions {
@@ -66,7 +68,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
     return {
       apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${name.slice(0, 230)}.${nextSerial()}`, namespace: namespace || "default" },
+      metadata: {
+        name: `${name.slice(0, 230)}.${nextSerial()}`,
+        namespace: namespace || "default",
+        ...(content.annotations === undefined ? {} : { annotations: content.annotations }),
+      },
       involvedObject: referenceOf(content.object),
       reason: content.reason,
       message: content.message,

@@ -1,5 +1,6 @@
 import {
   annotations,
+  authorshipOf,
   type Canary,
   canaryReadyThreshold,
   type Fit,
@@ -110,13 +111,10 @@ function targetFacts(canary: Canary, kind: WorkloadKind, target: RawObject, now:
   const marks = target.metadata.annotations ?? {};
   const revision = revisionOf(kind, target);
   const wish = Number(marks[annotations.replicas]);
-  // A stamp counts only for the revision it was made for: a write that no webhook saw has no author.
-  const stamped = marks[annotations.revision] === revision;
   return {
     revision,
     ...common(kind, target, canaryReadyThreshold(canary), canary, now, false),
-    ...(stamped && marks[annotations.changedBy] !== undefined ? { changedBy: marks[annotations.changedBy] } : {}),
-    ...(stamped && marks[annotations.changedAt] !== undefined ? { changedAt: marks[annotations.changedAt] } : {}),
+    authorship: authorshipOf(marks, revision),
     ...(marks[annotations.replicas] !== undefined && Number.isInteger(wish) ? { wishedReplicas: wish } : {}),
     held: marks[annotations.held] !== undefined,
   };

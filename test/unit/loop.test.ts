@@ -75,6 +75,7 @@ function aLoop({ templatesSynced = true } = {}) {
       idle: async () => undefined,
       stop: async () => undefined,
     },
+    tellers: { alert: () => undefined, event: () => undefined },
     metrics: createMetrics({ version: "0", meshProvider: "kubernetes" }),
     log: createLogger({ level: "error", write: () => undefined }),
     clock: fakeClock(),

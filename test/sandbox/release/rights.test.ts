@@ -95,6 +95,7 @@ describe("the rights of the two processes", () => {
     const reference = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", name: "podinfo" } as const;
     const measured = (thresholdRange: object) => ({
       threshold: 2,
+      alerts: [{ name: "chat", providerRef: { name: "chat", namespace } }],
       metrics: [{ name: "one", templateRef: { name: "one", namespace }, interval: "1m", thresholdRange }],
       stepWeight: 50,
     });
@@ -190,6 +191,12 @@ describe("the rights of the two processes", () => {
         kind: "Secret",
         metadata: { name: "login", namespace },
         data: { username: "YQ==", password: "Yg==" },
+      },
+      {
+        apiVersion: "flagger.app/v1beta1",
+        kind: "AlertProvider",
+        metadata: { name: "chat", namespace },
+        spec: { type: "slack", secretRef: { name: "login" } },
       },
       {
         apiVersion: "flagger.app/v1beta1",

@@ -58,6 +58,8 @@ export interface World {
   metricsGood: boolean;
   gatesOpen: boolean;
   events: string[];
+  /** `severity: message`. */
+  alerts: string[];
 }
 
 export interface WorldOptions {
@@ -106,6 +108,7 @@ export function aWorld(
     metricsGood: true,
     gatesOpen: true,
     events: [],
+    alerts: [],
   };
 }
 
@@ -261,6 +264,9 @@ export function perform(world: World, action: Action): boolean {
     case "finalizer":
       world.finalizers = action.present ? ["finalizer.flagger.app"] : [];
       if (world.deleting && !action.present) world.gone = true;
+      return true;
+    case "alert":
+      world.alerts.push(`${action.severity}: ${action.message}`);
       return true;
     case "count":
     case "tell":

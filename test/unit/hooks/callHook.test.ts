@@ -49,6 +49,28 @@ describe("the body of a hook", () => {
     assert.equal("metadata" in hookPayload(canary, "Progressing", {}), false);
   });
 
+  it("tells who made the change beside the user's own metadata, whose keys win; nobody is guessed", () => {
+    const release = { revision: "w1:b", user: "jane", groups: ["team-a", "team-b"], manager: "helm" };
+    const told = hookPayload(aCanary().status({ release }).build(), "Progressing", { changedBy: "mine", cmd: "true" });
+    assert.deepEqual(told.metadata, {
+      revision: "w1:b",
+      changedBy: "mine",
+      changedByGroups: "team-a,team-b",
+      changedWith: "helm",
+      cmd: "true",
+    });
+    const unseen = hookPayload(
+      aCanary()
+        .status({ release: { revision: "w1:c" } })
+        .build(),
+      "Progressing",
+      undefined,
+    );
+    assert.deepEqual(unseen.metadata, { revision: "w1:c" });
+    const next = hookPayload(aCanary().status({ release }).build(), "Waiting", undefined, { revision: "w1:d" });
+    assert.deepEqual(next.metadata, { revision: "w1:d" });
+  });
+
   it("has a checksum that follows the revision and the configuration only", () => {
     const checksum = (status: object) => hookPayload(aCanary().status(status).build(), "Waiting", {}).checksum;
     const first = checksum({ lastAppliedSpec: "w1:a" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { annotations, type Phase, type RawObject, revisionOf } from "../../../api/index.ts";
 import { mutateDeployment } from "../../../mutators/deployment.ts";
-import type { Outcome } from "../../../mutators/types.ts";
+import type { AdmissionRequest, Outcome } from "../../../mutators/types.ts";
 import { applied } from "./applied.ts";
 import { aCanary, aDeployment, anIndex, aReview, type CanaryParts, type DeploymentParts } from "./builders.ts";
 
@@ -26,6 +26,7 @@ test("a new image at rest is stamped with revision, time and user, and the plan 
     [annotations.revision]: revision(object),
     [annotations.changedAt]: "2026-01-02T00:00:00Z",
     [annotations.changedBy]: "jane",
+    [annotations.changedWith]: "kubectl",
   });
   assert.deepEqual(warningsOf(outcome), ["Weir: podinfo will be released 5% → 50% by 5 every 10s, about 1m40s"]);
 });
@@ -125,6 +126,34 @@ test("kubectl rollout undo, which carries old annotations, is stamped anew", () 
   const { result, object } = update({ image: "podinfo:6.0.1" }, { annotations: old }, {}, "jane");
   assert.equal(annotationsOf(result)[annotations.revision], revision(object));
   assert.equal(annotationsOf(result)[annotations.changedBy], "jane");
+});
+
+test("the groups and the field manager of a change are stamped, bounded, and only where they are known", () => {
+  const groups = [
+    "system:authenticated",
+    ...Array.from({ length: 40 }, (_, index) => `team-${index}-${"x".repeat(300)}`),
+  ];
+  const stampsBy = (request: Partial<AdmissionRequest>, object = aDeployment({ image: "podinfo:6.0.1" })) => {
+    const outcome = mutateDeployment(aReview(object, aDeployment(), request), anIndex([aCanary()]));
+    return annotationsOf(applied(object, outcome));
+  };
+  const marks = stampsBy({ userInfo: { username: "jane", groups }, fieldManager: "helm" });
+  assert.equal(marks[annotations.changedWith], "helm");
+  const kept = JSON.parse(marks[annotations.changedByGroups] ?? "") as string[];
+  assert.equal(kept.length, 16);
+  assert.ok(kept.every((group) => group.startsWith("team-") && group.length === 253));
+
+  const alone = stampsBy({ userInfo: { username: "jane", groups: ["system:authenticated"] } });
+  assert.equal(alone[annotations.changedByGroups], undefined);
+  assert.equal(alone[annotations.changedWith], "kubectl");
+  // Two managers within one second: which of them wrote is not known, so nobody is named.
+  const object = aDeployment({ image: "podinfo:6.0.1" });
+  const [entry] = object.metadata["managedFields"] as object[];
+  const managedFields = [entry, { ...entry, manager: "argocd-controller" }];
+  assert.equal(
+    stampsBy({}, { ...object, metadata: { ...object.metadata, managedFields } })[annotations.changedWith],
+    undefined,
+  );
 });
 
 test("nobody can claim that somebody else made the change", () => {

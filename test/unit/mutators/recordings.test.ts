@@ -12,9 +12,9 @@ import { aCanary, anIndex } from "./builders.ts";
 /** Reviews as a real API server sent them for kubectl commands. */
 const folder = join(import.meta.dirname, "../../fixtures/admission");
 
-const stamped = "RevisionStamped revision changed-at changed-by";
+const stamped = "RevisionStamped revision changed-at changed-by changed-by-groups changed-with";
 const pinned = "ReplicasPinned replicas spec/replicas";
-const both = "RevisionStamped revision changed-at changed-by replicas spec/replicas";
+const both = "RevisionStamped revision changed-at changed-by changed-by-groups changed-with replicas spec/replicas";
 
 /** What each is answered at rest: the reason, then what the patch touches. */
 const atRest: Readonly<Record<string, string>> = {
@@ -182,7 +182,7 @@ test("a dry run is answered like the real write", () => {
 
 test("while a release runs, a change of the template restarts it", () => {
   const outcome = answer(recording("017-deployment-set-image"), "Progressing");
-  assert.equal(summary(outcome), "RevisionRestarted revision changed-at changed-by");
+  assert.equal(summary(outcome), "RevisionRestarted revision changed-at changed-by changed-by-groups changed-with");
 });
 
 test("before the Canary is initialised, replicas are the user's", () => {
