@@ -1,5 +1,6 @@
 export * from "./alertProvider.ts";
 export * from "./analysisSchema.ts";
+export * from "./apexService.ts";
 export * from "./attribution.ts";
 export * from "./canary.ts";
 export * from "./canonicalJson.ts";
@@ -12,6 +13,7 @@ export * from "./interception.ts";
 export * from "./metricTemplate.ts";
 export * from "./names.ts";
 export * from "./object.ts";
+export * from "./ownedFields.ts";
 export * from "./ownership.ts";
 export * from "./raw.ts";
 export * from "./reasons.ts";

@@ -1,4 +1,5 @@
 import { apiGroup } from "./names.ts";
+import { type OwnedKind, ownedKinds, ownedRoutes } from "./ownedFields.ts";
 
 /** Which writes the API server shows to admission. Printed into manifests/webhooks.yaml, and applied by a server outside the cluster. */
 export interface Interception {
@@ -17,7 +18,29 @@ export interface Interception {
 }
 
 const own = { apiGroup, apiVersions: ["v1beta1", "v1alpha3"], operations: ["CREATE", "UPDATE"] } as const;
-const workloads = { apiGroup: "apps", apiVersions: ["v1"], failurePolicy: "Ignore", timeoutSeconds: 3 } as const;
+const foreign = { type: "mutating", failurePolicy: "Ignore", timeoutSeconds: 3 } as const;
+const everyWrite = ["CREATE", "UPDATE", "DELETE"] as const;
+
+function ofOwned(path: string, { group, versions, plural }: OwnedKind): Interception {
+  return {
+    ...foreign,
+    name: `${plural}.${group === "" ? "core" : group}.weir.sh`,
+    path,
+    apiGroup: group,
+    apiVersions: versions,
+    resources: [plural],
+    operations: everyWrite,
+  };
+}
+
+/** Where writes of a kind are answered. */
+const ownedPaths: Readonly<Record<string, string>> = {
+  deployments: "/mutate/deployments",
+  daemonsets: "/mutate/daemonsets",
+  services: "/mutate/services",
+  horizontalpodautoscalers: "/mutate/autoscalers",
+  scaledobjects: "/mutate/autoscalers",
+};
 
 function ownKind(type: Interception["type"], plural: string): Interception {
   const verb = type === "mutating" ? "mutate" : "validate";
@@ -33,18 +56,13 @@ function ownKind(type: Interception["type"], plural: string): Interception {
 }
 
 export const interceptions: readonly Interception[] = [
+  ...ownedKinds.map((owned) => ofOwned(ownedPaths[owned.plural] ?? "/mutate/routes", owned)),
+  ...ownedRoutes.map((owned) => ofOwned("/mutate/routes", owned)),
   {
-    ...workloads,
-    name: "deployments.weir.sh",
-    type: "mutating",
-    path: "/mutate/deployments",
-    resources: ["deployments"],
-    operations: ["CREATE", "UPDATE"],
-  },
-  {
-    ...workloads,
+    ...foreign,
+    apiGroup: "apps",
+    apiVersions: ["v1"],
     name: "scale.weir.sh",
-    type: "mutating",
     path: "/mutate/scale",
     resources: ["deployments/scale"],
     operations: ["UPDATE"],

@@ -13,6 +13,7 @@ export const admissionReasons = [
   "Valid",
   "ScaleWarned",
   "DeletionWarned",
+  "ScalerWarned",
   "KnownMistakes",
   // patched
   "RevisionStamped",
@@ -20,8 +21,12 @@ export const admissionReasons = [
   "RevisionHeld",
   "ReplicasPinned",
   "AnalysisMoved",
+  "ServiceRestored",
+  "RouteRestored",
   // refused
   "Invalid",
+  "OwnedFieldsRefused",
+  "DeletionRefused",
 ] as const;
 export type AdmissionReason = (typeof admissionReasons)[number];
 

@@ -11,6 +11,9 @@ interface Replicas {
   readonly warning: string | undefined;
 }
 
+/** Nodes decide how many pods a DaemonSet has. */
+export const noReplicas: Replicas = { pinned: undefined, wish: undefined, warning: undefined };
+
 /**
  * `spec.replicas` of a target belongs to the controller once the primary serves: it stays at the stored number (0 at rest), and
  * what the writer asked for is kept as a wish for the primary. The stored number rather than a plain 0, because after a failed

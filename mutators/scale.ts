@@ -1,5 +1,6 @@
-import { annotations, primaryTargetName } from "../api/index.ts";
+import { primaryTargetName, targetName } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
+import { canaryWith, careless } from "./care.ts";
 import { numberAt } from "./fields.ts";
 import { stageOf } from "./stage.ts";
 import { type AdmissionRequest, type Index, type Outcome, untouched } from "./types.ts";
@@ -20,16 +21,17 @@ export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
   const name = request.name ?? "";
   const canary = index.canariesFor(request.namespace ?? "", "Deployment", name)[0];
   if (canary === undefined) {
-    return untouched("NotUnderCanary");
+    return ofPrimary(request, index, name);
   }
-  if (canary.metadata.annotations?.[annotations.admission] === "off") {
-    return untouched("AdmissionOff");
+  const passes = careless(canary);
+  if (passes !== undefined) {
+    return untouched(passes);
   }
   const stage = stageOf(canary);
   // An empty Scale spec means 0.
   const asked = numberAt(request.object, "spec", "replicas") ?? 0;
   const stored = numberAt(request.oldObject, "spec", "replicas") ?? 0;
-  if (stage === "bootstrapping" || stage === "leaving" || asked === stored) {
+  if (stage === "bootstrapping" || asked === stored) {
     return untouched("Unchanged");
   }
   if (asked === 0) {
@@ -41,5 +43,23 @@ export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
     scaler === undefined
       ? `${name} is a canary: ${asked} goes to ${primaryTargetName(canary)}, and ${name} back to ${stored}`
       : `${name} is a canary: autoscaler ${scaler.name} decides, and ${name} goes back to ${stored}`;
+  return untouched("ScaleWarned", [warning(text)]);
+}
+
+/** `kubectl scale` on a primary. A Scale has no owner to read, so the name has to do. */
+function ofPrimary(request: AdmissionRequest, index: Index, name: string): Outcome {
+  const canary = canaryWith(
+    request,
+    index,
+    (each) => each.spec.targetRef.kind === "Deployment" && primaryTargetName(each) === name,
+  );
+  if (canary === undefined) {
+    return untouched("NotUnderCanary");
+  }
+  const passes = careless(canary);
+  if (passes !== undefined) {
+    return untouched(passes);
+  }
+  const text = `canary ${canary.metadata.name} owns ${name}: scale ${targetName(canary)} instead, its number goes to ${name}`;
   return untouched("ScaleWarned", [warning(text)]);
 }

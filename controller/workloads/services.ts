@@ -8,10 +8,12 @@ import {
   fieldsOf,
   itemsOf,
   knownKeys,
+  mainPort,
   mayOwn,
   numberOf,
   ownerReferenceOf,
   portName,
+  primaryLabelValue,
   primaryName,
   type RawObject,
   type Resource,
@@ -42,7 +44,7 @@ export function generatedService(
   target: RawObject,
   live: RawObject | undefined,
 ): RawObject {
-  const selector = { [label.key]: role === "canary" ? label.value : `${label.value}-primary` };
+  const selector = { [label.key]: role === "canary" ? label.value : primaryLabelValue(label.value) };
   const ports = portsOf(canary, target, live);
   const name = serviceName(canary, role);
   const identity = { name, namespace: canary.metadata.namespace ?? "" };
@@ -83,7 +85,7 @@ export function withoutOthers(wanted: RawObject, live: RawObject): object {
 /** Whether an apex Service is ours to hand back: we made it, or it was turned to the primary. One that never was stays as its user wrote it. */
 export function wasTurned(live: RawObject, canary: Canary, label: SelectorLabel): boolean {
   const selector = fieldsOf(fieldsOf(live["spec"])["selector"]);
-  return mayOwn(live, canary) || selector[label.key] === `${label.value}-primary`;
+  return mayOwn(live, canary) || selector[label.key] === primaryLabelValue(label.value);
 }
 
 /** Fields that are chosen at creation. Later they are stated as they are: the server refuses to change an address, and a type somebody changed is theirs. */
@@ -100,16 +102,9 @@ function kindOfService(canary: Canary, live: RawObject | undefined): Fields {
 
 /** The main port, then those found in the pod template, in the order of the template. */
 function portsOf(canary: Canary, target: RawObject, live: RawObject | undefined): readonly Fields[] {
-  const main = definedOnly({
-    name: portName(canary),
-    protocol: "TCP",
-    port: servicePort(canary),
-    targetPort: targetPort(canary),
-    appProtocol: canary.spec.service?.appProtocol || undefined,
-  });
   const found = canary.spec.service?.portDiscovery === true ? discoveredPorts(canary, target) : [];
   const before = itemsOf(fieldsOf(live?.["spec"])["ports"]);
-  return [main, ...found].map((port) => {
+  return [mainPort(canary), ...found].map((port) => {
     const nodePort = numberOf(before.find((candidate) => candidate["name"] === port["name"])?.["nodePort"]);
     return nodePort === undefined ? port : { ...port, nodePort };
   });

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { annotations, phases, type RawObject } from "../../../api/index.ts";
+import {
+  annotations,
+  driftMarks,
+  interceptions,
+  ownedKinds,
+  ownedRoutes,
+  ownerReferenceOf,
+  phases,
+  type RawObject,
+} from "../../../api/index.ts";
 import { mutateDeployment } from "../../../mutators/deployment.ts";
 import type { AdmissionRequest } from "../../../mutators/types.ts";
 import { prove } from "../../../server/proof.ts";
@@ -74,10 +83,73 @@ test("a dry run gets the same answer", () => {
   );
 });
 
+const owners = fc.constantFrom([], [ownerReferenceOf(aCanary())]);
+const ports = fc.array(fc.record({ name: fc.constantFrom("http", "grpc"), port: fc.constantFrom(80, 9898) }), {
+  maxLength: 3,
+});
+/** A generated object, or one of a user with the same name, of a kind that is intercepted. */
+const others = fc.record({
+  apiVersion: fc.constant("v1"),
+  kind: fc.constant("Any"),
+  metadata: fc.record({
+    name: fc.constant("podinfo"),
+    annotations: fc.constantFrom({}, driftMarks, { team: "a" }),
+    ownerReferences: owners,
+  }),
+  spec: fc.record(
+    {
+      selector: fc.constantFrom({ app: "podinfo" }, { app: "podinfo-primary" }, { app: "podinfo", tier: "web" }, {}),
+      ports,
+      rules: fc.jsonValue(),
+      weighted: fc.record({ services: fc.jsonValue() }),
+      scaleTargetRef: fc.constant({ kind: "Deployment", name: "podinfo" }),
+      template: fc.constantFrom({ a: 1 }, { a: 2 }),
+      fieldOfNextYear: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  ),
+});
+const otherKinds = fc.constantFrom(
+  ...[...ownedKinds, ...ownedRoutes].map(({ group, kind }) => ({ group, version: "v1", kind })),
+);
+
+test("the answer about any kind that is intercepted is idempotent, the same for a dry run, and touches owned fields only", () => {
+  fc.assert(
+    fc.property(others, fc.option(others, { nil: null }), worlds, otherKinds, (object, old, index, kind) => {
+      const owned = [...ownedKinds, ...ownedRoutes].find(
+        (each) => each.group === kind.group && each.kind === kind.kind,
+      );
+      assert.ok(owned);
+      const { path } =
+        interceptions.find((each) => each.apiGroup === kind.group && each.resources.includes(owned.plural)) ?? {};
+      const mutator = routes.get(path ?? "");
+      assert.ok(mutator);
+      const outcome = mutator(aReview(object, old, { kind }), index);
+      assert.deepEqual(mutator(aReview(object, old, { kind, dryRun: true }), index), outcome);
+      if (outcome.kind === "patched") {
+        const again = mutator(aReview(applied(object, outcome), old, { kind }), index);
+        assert.equal(again.kind, "untouched");
+        const touched = outcome.patch.map((operation) => operation.path);
+        assert.deepEqual(
+          touched.filter((pointer) => /template|labels|matchLabels/.test(pointer)),
+          [],
+        );
+        prove(object, outcome.patch);
+      }
+    }),
+    runs,
+  );
+});
+
 /** Requests with our paths in them, and with anything else where an object should be. */
 const anything = fc.oneof(
   fc.jsonValue(),
   fc.record({ metadata: fc.jsonValue(), spec: fc.jsonValue() }),
+  others,
+  fc.record({
+    metadata: fc.record({ ownerReferences: fc.array(fc.jsonValue()) }),
+    spec: fc.record({ selector: fc.jsonValue(), ports: fc.jsonValue(), scaleTargetRef: fc.jsonValue() }),
+  }),
   fc.record({
     metadata: fc.record({ annotations: fc.jsonValue(), managedFields: fc.jsonValue() }),
     spec: fc.record({
@@ -111,9 +183,10 @@ test("no JSON makes a mutator throw, and every patch applies", () => {
       anything,
       worlds,
       fc.constantFrom("CREATE", "UPDATE", "DELETE"),
-      (object, old, index, operation) => {
+      otherKinds,
+      (object, old, index, operation, kind) => {
         for (const mutator of routes.values()) {
-          const request: AdmissionRequest = aReview(object, old, { operation });
+          const request: AdmissionRequest = aReview(object, old, { operation, kind });
           const outcome = mutator(request, index);
           if (outcome.kind === "patched") {
             prove(object, outcome.patch);

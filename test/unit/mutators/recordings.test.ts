@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Phase } from "../../../api/index.ts";
+import { type CanarySpec, driftMarks, fieldsOf, ownerReferenceOf, type Phase } from "../../../api/index.ts";
 import type { AdmissionRequest, Mutator, Outcome } from "../../../mutators/types.ts";
 import { prove } from "../../../server/proof.ts";
 import { readReview } from "../../../server/review.ts";
@@ -80,7 +80,7 @@ const atRest: Readonly<Record<string, string>> = {
   "083-deployment-remove-finalizer": "BeingDeleted",
   "085-deployment-deletecollection-1": "NotWatched",
   "086-deployment-deletecollection-2": "NotWatched",
-  "089-deployment-delete-by-gc": "NotWatched",
+  "089-deployment-delete-by-gc": "SystemUser",
   // Without a name nothing can be under a Canary yet.
   "091-deployment-generate-name": "NotUnderCanary",
   "093-user-service-account": stamped,
@@ -89,6 +89,29 @@ const atRest: Readonly<Record<string, string>> = {
   "098-user-impersonated-uid-extra": "Unchanged",
   "099-user-impersonated-service-account": stamped,
   "124-deployment-scale-by-hpa-controller": "SystemUser",
+  "100-service-apply-create": "ServiceRestored spec/selector",
+  "102-service-apply-selector": "Unchanged",
+  "104-service-set-selector": "ServiceRestored spec/selector",
+  "105-service-apply-create-132": "ServiceRestored spec/selector",
+  "106-service-ssa-create": "ServiceRestored spec/selector",
+  "107-service-delete": "NotUnderCanary",
+  // A user's own Ingress, as every route that nobody took over.
+  "112-ingress-create": "NotUnderCanary",
+  "113-ingress-update": "NotUnderCanary",
+  "115-ingress-annotate": "NotUnderCanary",
+  "116-daemonset-create": "RevisionStamped revision changed-at changed-by",
+  "118-daemonset-set-image": "RevisionStamped revision changed-at changed-by",
+  "119-daemonset-status-by-controller": "NotWatched",
+  // The mark that parks a DaemonSet is no part of a revision.
+  "120-daemonset-node-selector": "Unchanged",
+  "121-daemonset-delete": "NotWatched",
+  "122-hpa-create": "ScalerWarned",
+  "126-hpa-status-by-controller": "NotWatched",
+  "127-hpa-update": "ScalerWarned",
+  "129-hpa-autoscale": "NotUnderCanary",
+  "130-hpa-v1-create-equivalent": "NotUnderCanary",
+  "132-hpa-autoscale-132": "NotUnderCanary",
+  "133-hpa-delete": "NotWatched",
   "134-canary-apply-create": "Valid",
   "136-canary-apply-update": "Valid",
   "138-canary-patch": "Valid",
@@ -109,8 +132,19 @@ const atRest: Readonly<Record<string, string>> = {
   "158-metrictemplate-update": "Valid",
   "159-alertprovider-create": "Valid",
   "161-alertprovider-update": "Valid",
+  "162-httproute-ssa-create": "NotUnderCanary",
+  "163-httproute-ssa-second-manager": "NotUnderCanary",
+  "165-httproute-ssa-first-manager-back": "NotUnderCanary",
+  "166-httproute-merge-patch": "NotUnderCanary",
   "167-namespace-deletion-1": "NotWatched",
   "168-namespace-deletion-2": "NotWatched",
+};
+
+/** Kinds that share an answer. */
+const paths: Readonly<Record<string, string>> = {
+  horizontalpodautoscalers: "/mutate/autoscalers",
+  ingresses: "/mutate/routes",
+  httproutes: "/mutate/routes",
 };
 
 interface Recording {
@@ -123,15 +157,28 @@ function recording(name: string): Recording {
   const request = readReview(body);
   assert.ok(!("unreadable" in request));
   const { resource } = body.request.resource;
-  const mutator = routes.get(request.subResource === "scale" ? "/mutate/scale" : `/mutate/${resource}`);
+  const path = paths[resource] ?? `/mutate/${resource}`;
+  const mutator = routes.get(request.subResource === "scale" ? "/mutate/scale" : path);
   assert.ok(mutator);
   return { request, mutator };
 }
 
+/** What the Canary of a recorded object says, beside what every one does. */
+const specs: Readonly<Record<string, Partial<CanarySpec>>> = {
+  DaemonSet: { targetRef: { apiVersion: "apps/v1", kind: "DaemonSet", name: "agent" } },
+  Service: { service: { port: 80, targetPort: "http" } },
+  HorizontalPodAutoscaler: {
+    autoscalerRef: { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", name: "podinfo" },
+  },
+};
+
 function answer({ request, mutator }: Recording, phase: Phase | undefined): Outcome {
   const target = request.name ?? "unnamed";
   const own = request.kind.group === "flagger.app";
-  return mutator(request, anIndex(phase === undefined || own ? [] : [aCanary({ name: target, phase })]));
+  return mutator(
+    request,
+    anIndex(phase === undefined || own ? [] : [aCanary({ name: target, phase, spec: specs[request.kind.kind] ?? {} })]),
+  );
 }
 
 function summary(outcome: Outcome): string {
@@ -184,6 +231,56 @@ test("while a release runs, a change of the template restarts it", () => {
   const outcome = answer(recording("017-deployment-set-image"), "Progressing");
   assert.equal(summary(outcome), "RevisionRestarted revision changed-at changed-by changed-by-groups changed-with");
 });
+
+test("before the Canary is initialised, a Service keeps the selector it is written with", () => {
+  assert.equal(summary(answer(recording("104-service-set-selector"), "Initializing")), "Unchanged");
+});
+
+/** What the same writes are answered when the object is one that the Canary generated, or a route that the controller took over. */
+const onOwned: readonly (readonly [name: string, owned: "generated" | "taken over", expected: string])[] = [
+  ["017-deployment-set-image", "generated", "OwnedFieldsRefused spec.template"],
+  ["022-deployment-rollout-restart", "generated", "OwnedFieldsRefused spec.template"],
+  ["038-deployment-annotate", "generated", "Unchanged"],
+  ["041-deployment-label", "generated", "Unchanged"],
+  ["079-deployment-delete-132", "generated", "DeletionRefused metadata.name"],
+  ["085-deployment-deletecollection-1", "generated", "DeletionRefused metadata.name"],
+  ["089-deployment-delete-by-gc", "generated", "SystemUser"],
+  ["107-service-delete", "generated", "DeletionRefused metadata.name"],
+  ["113-ingress-update", "generated", "OwnedFieldsRefused spec.rules"],
+  [
+    "115-ingress-annotate",
+    "generated",
+    "OwnedFieldsRefused metadata.annotations[nginx.ingress.kubernetes.io/canary] metadata.annotations[nginx.ingress.kubernetes.io/canary-weight]",
+  ],
+  ["118-daemonset-set-image", "generated", "OwnedFieldsRefused spec.template"],
+  ["121-daemonset-delete", "generated", "DeletionRefused metadata.name"],
+  ["127-hpa-update", "generated", "OwnedFieldsRefused spec"],
+  ["133-hpa-delete", "generated", "DeletionRefused metadata.name"],
+  ["163-httproute-ssa-second-manager", "generated", "OwnedFieldsRefused spec.rules"],
+  ["165-httproute-ssa-first-manager-back", "generated", "OwnedFieldsRefused spec.rules"],
+  ["166-httproute-merge-patch", "generated", "OwnedFieldsRefused spec.rules"],
+  ["166-httproute-merge-patch", "taken over", "RouteRestored spec/rules"],
+];
+
+for (const [name, owned, expected] of onOwned) {
+  test(`on an object that was ${owned}, ${name} is answered with ${expected}`, () => {
+    const { request, mutator } = recording(name);
+    const canary = aCanary({ name: "owner", target: request.name ?? "podinfo" });
+    const metadata =
+      owned === "generated" ? { ownerReferences: [ownerReferenceOf(canary)] } : { annotations: driftMarks };
+    const marked = (object: unknown) =>
+      object === null
+        ? null
+        : { ...fieldsOf(object), metadata: { ...fieldsOf(fieldsOf(object)["metadata"]), ...metadata } };
+    const ofIt = { ...request, object: marked(request.object), oldObject: marked(request.oldObject) };
+    const outcome = mutator(ofIt, anIndex([canary]));
+    const fields = outcome.kind === "refused" ? outcome.issues.map(({ field }) => field) : [];
+    assert.equal([summary(outcome), ...fields].join(" "), expected);
+    if (outcome.kind === "refused") {
+      assert.deepEqual(outcome.bypass, { namespace: "demo", canary: "owner" });
+    }
+  });
+}
 
 test("before the Canary is initialised, replicas are the user's", () => {
   assert.equal(summary(answer(recording("012-deployment-apply-replicas-only"), "Initializing")), "Unchanged");

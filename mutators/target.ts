@@ -1,0 +1,145 @@
+import { annotations, type Canary, isSameTemplate, primaryTargetName, revisionOf, targetName } from "../api/index.ts";
+import { bystander } from "./bystanders.ts";
+import { careless } from "./care.ts";
+import { fieldAt, isFields, numberAt, textAt } from "./fields.ts";
+import { guard } from "./guard.ts";
+import { annotationPatch, specPatch } from "./patch.ts";
+import { plan } from "./plan.ts";
+import { noReplicas, replicasOf } from "./replicas.ts";
+import { type Stage, stageOf } from "./stage.ts";
+import { stampsOf } from "./stamps.ts";
+import { type AdmissionRequest, type Index, type Outcome, type PatchOp, untouched } from "./types.ts";
+import { warning } from "./warning.ts";
+
+/** The kinds of workload that a Canary releases, and that are intercepted. */
+export type TargetKind = "Deployment" | "DaemonSet";
+
+/**
+ * A write to a workload that a Canary releases, or to the primary that it made. Stamps who changed the template and when, keeps `spec.replicas` where the
+ * controller put it, and holds a change back that comes before the primary serves. Never touches the template, labels or selector.
+ */
+export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index: Index): Outcome {
+  const { operation } = request;
+  if (
+    request.subResource !== undefined ||
+    (operation !== "UPDATE" && operation !== "CREATE" && operation !== "DELETE")
+  ) {
+    return untouched("NotWatched");
+  }
+  const passing = bystander(request, index);
+  if (passing !== undefined) {
+    return untouched(passing);
+  }
+  const guarded = guard(request, index);
+  if (guarded !== undefined) {
+    return guarded;
+  }
+  if (operation === "DELETE") {
+    return untouched("NotWatched");
+  }
+  const { object, oldObject } = request;
+  if (!isFields(object) || !isFields(fieldAt(object, "metadata")) || !isFields(fieldAt(object, "spec"))) {
+    return untouched("Unreadable");
+  }
+  if (fieldAt(object, "metadata", "deletionTimestamp") !== undefined) {
+    return untouched("BeingDeleted");
+  }
+  const name = request.name || textAt(object, "metadata", "name") || "";
+  const canary = index.canariesFor(request.namespace ?? "", kind, name)[0];
+  if (canary === undefined) {
+    return untouched("NotUnderCanary");
+  }
+  const passes = careless(canary);
+  if (passes !== undefined) {
+    return untouched(passes);
+  }
+  return underCanary(kind, request, canary, isFields(oldObject) ? oldObject : undefined);
+}
+
+function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary, old: unknown): Outcome {
+  const stage = stageOf(canary);
+  const { object } = request;
+  const template = fieldAt(object, "spec", "template");
+  const revision = revisionOf(template);
+  const changed = old === undefined || !isSameTemplate(fieldAt(old, "spec", "template"), template);
+  const stamps = stampsOf(object, old, revision, changed, request);
+  const answered = annotationPatch(object, stamps).length === 0;
+  const replicas = kind === "Deployment" ? replicasOf(object, old, canary, stage, answered || !changed) : noReplicas;
+  const held = kind === "Deployment" ? heldRevision(object, old, stage, revision, changed) : undefined;
+  const patch: PatchOp[] = [
+    ...annotationPatch(object, { ...stamps, [annotations.replicas]: replicas.wish, [annotations.held]: held }),
+    ...(replicas.pinned === undefined ? [] : specPatch(object, "replicas", replicas.pinned)),
+    ...(held === undefined ? [] : specPatch(object, "paused", true)),
+  ];
+  const warnings = [
+    ...(changed && old !== undefined ? [changeWarning(canary, stage, revision, held)] : []),
+    ...(replicas.warning === undefined ? [] : [replicas.warning]),
+  ];
+  if (patch.length === 0) {
+    return untouched("Unchanged", warnings);
+  }
+  const why =
+    held !== undefined && changed
+      ? "RevisionHeld"
+      : changed
+        ? stage === "releasing"
+          ? "RevisionRestarted"
+          : "RevisionStamped"
+        : answered
+          ? "ReplicasPinned"
+          : "RevisionStamped";
+  return { kind: "patched", why, warnings, patch };
+}
+
+/**
+ * The revision whose rollout waits until the primary serves, or undefined. Before that the target's running pods are all there is:
+ * rolling them would put an untried revision in front of users. A target without a ready pod has nothing to protect, and a fix
+ * must reach it.
+ */
+function heldRevision(
+  object: unknown,
+  old: unknown,
+  stage: Stage,
+  revision: string,
+  changed: boolean,
+): string | undefined {
+  const before = textAt(old, "metadata", "annotations", annotations.held);
+  const mark = textAt(object, "metadata", "annotations", annotations.held);
+  if (stage !== "bootstrapping") {
+    return before !== undefined && fieldAt(object, "spec", "paused") === true ? before : undefined;
+  }
+  const paused = fieldAt(object, "spec", "paused") === true;
+  if (before !== undefined) {
+    // `kubectl rollout resume` keeps the mark and takes `paused` away: the user insists. `kubectl replace` loses both.
+    const resumed = mark !== undefined && !paused && !changed;
+    return resumed ? undefined : revision;
+  }
+  if (changed && paused && mark === revision) {
+    // Our own answer, shown again after another webhook.
+    return revision;
+  }
+  const serving = (numberAt(old, "status", "readyReplicas") ?? 0) > 0;
+  return changed && serving && !paused ? revision : undefined;
+}
+
+function changeWarning(canary: Canary, stage: Stage, revision: string, held: string | undefined): string {
+  const name = targetName(canary);
+  if (held !== undefined) {
+    return warning(`${name} is paused with this change until ${primaryTargetName(canary)} serves`);
+  }
+  if (stage === "bootstrapping") {
+    return warning(`${primaryTargetName(canary)} does not serve yet: this change is rolled out without analysis`);
+  }
+  if (canary.spec.suspend === true) {
+    return warning(`canary ${canary.metadata.name} is suspended: the release of ${name} waits for spec.suspend: false`);
+  }
+  const promoted = canary.status?.lastPromotedSpec === revision;
+  if (stage === "releasing") {
+    return promoted
+      ? warning(`${name} goes back to the promoted revision: the running release ends`)
+      : warning(`analysis of ${name} restarts: ${plan(canary)}`);
+  }
+  return promoted
+    ? warning(`${name} goes back to the promoted revision: nothing to release`)
+    : warning(`${name} will be released ${plan(canary)}`);
+}
