@@ -75,7 +75,10 @@ export const interceptions: readonly Interception[] = [
   ownKind("validating", "alertproviders"),
   // Nobody has to wait for us to delete something: this only tells who still needs it.
   {
-    ...workloads,
+    apiGroup: "apps",
+    apiVersions: ["v1"],
+    failurePolicy: "Ignore",
+    timeoutSeconds: 3,
     name: "deleted-targets.weir.sh",
     type: "validating",
     path: "/validate/deletions",

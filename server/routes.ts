@@ -1,8 +1,8 @@
 import { validateAlertProvider } from "../mutators/alertProvider.ts";
 import { mutateAutoscaler } from "../mutators/autoscaler.ts";
 import { mutateCanary, validateCanary } from "../mutators/canary.ts";
-import { warnOfDeletion } from "../mutators/deletion.ts";
 import { mutateDaemonSet } from "../mutators/daemonSet.ts";
+import { warnOfDeletion } from "../mutators/deletion.ts";
 import { mutateDeployment } from "../mutators/deployment.ts";
 import { validateMetricTemplate } from "../mutators/metricTemplate.ts";
 import { mutateRoute } from "../mutators/route.ts";
