@@ -99,8 +99,8 @@ const atRest: Readonly<Record<string, string>> = {
   "112-ingress-create": "NotUnderCanary",
   "113-ingress-update": "NotUnderCanary",
   "115-ingress-annotate": "NotUnderCanary",
-  "116-daemonset-create": "RevisionStamped revision changed-at changed-by",
-  "118-daemonset-set-image": "RevisionStamped revision changed-at changed-by",
+  "116-daemonset-create": stamped,
+  "118-daemonset-set-image": stamped,
   "119-daemonset-status-by-controller": "NotWatched",
   // The mark that parks a DaemonSet is no part of a revision.
   "120-daemonset-node-selector": "Unchanged",
