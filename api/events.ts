@@ -50,6 +50,12 @@ export const eventText = {
     `Promotion completed! Canary analysis was skipped for ${at(target, ns)}`,
   postRolloutPassed: (hook: string) => `Post-rollout check ${hook} passed`,
   postRolloutFailed: (hook: string, error: string) => `Post-rollout hook ${hook} failed ${error}`,
+  putBack: (kind: string, name: string, ns: string) =>
+    `${kind} ${at(name, ns)} was changed or deleted at rest: put back`,
+  weightsPutBack: (route: string, ns: string, canaryWeight: number) =>
+    `The route of ${at(route, ns)} gave the canary ${canaryWeight}% at rest: all traffic goes back to the primary`,
+  scaledAtRest: (target: string, ns: string, replicas: number) =>
+    `${at(target, ns)} was scaled to ${replicas} at rest: that goes to ${target}-primary, and ${target} back to 0`,
   eventHookFailed: (hook: string, error: string) => `Event hook ${hook} failed ${error}`,
   alertFailed: (alert: string, provider: string, error: string) => `Alert ${alert} to ${provider} failed: ${error}`,
   rollbackNotSignaled: (hook: string) => `Rollback hook ${hook} not signaling a rollback`,

@@ -4,6 +4,7 @@ import {
   type CanaryHook,
   eventReason,
   eventText,
+  keyOf,
   messageOf,
   type Release,
   WeirError,
@@ -65,6 +66,7 @@ export interface Loop {
 export function createLoop(options: LoopOptions): Loop {
   const lastRounds = new Map<string, number>();
   const told = new Map<string, string>();
+  const isNews = createDriftMemory(options.clock);
   const asking = createAsking((key) => options.wakeAfter(key, 0));
 
   const ask = async (key: string, canary: Canary, decision: Decision, signal: AbortSignal): Promise<Answers> => {
@@ -95,7 +97,7 @@ export function createLoop(options: LoopOptions): Loop {
         if (decision.actions.length === 0 && questions.length === 0) return sleep(key, decision, options);
         // What is being asked already was announced then.
         if (questions.length > 0 && asking.isAsking(key, questions)) return;
-        if (await performAll(seen, decision.actions, options, signal))
+        if (await performAll(seen, decision.actions, options, isNews, signal))
           lastRounds.set(key, options.clock.now().getTime());
         told.delete(key);
       } catch (error) {
@@ -140,6 +142,7 @@ async function performAll(
   seen: Observation,
   actions: readonly Action[],
   options: LoopOptions,
+  isNews: (key: string, message: string) => boolean,
   signal: AbortSignal,
 ): Promise<boolean> {
   // What is told after the status is written is told of that status.
@@ -147,6 +150,7 @@ async function performAll(
   for (const action of actions) {
     switch (action.kind) {
       case "event":
+        if (action.drift === true && !isNews(keyOf(canary.metadata), action.message)) break;
         announce(canary, action, action.phase ?? phaseOf(seen.canary), options);
         break;
       case "alert":
@@ -200,6 +204,21 @@ async function tellHooks(
       : { type: "Warning", message: eventText.postRolloutFailed(name, result.message) };
     announce(canary, event, phase, options);
   }
+}
+
+/** How long drift is not told again after it was seen last, in milliseconds. */
+const driftQuietMs = 600_000;
+
+/** Whether drift is news: a tool that applies its own every few seconds is told of once, as long as it goes on. */
+function createDriftMemory(clock: Clock): (key: string, message: string) => boolean {
+  const seen = new Map<string, { readonly message: string; readonly atMs: number }[]>();
+  return (key, message) => {
+    const now = clock.monotonicMs();
+    const recent = (seen.get(key) ?? []).filter(({ atMs }) => now - atMs < driftQuietMs);
+    const known = recent.some((each) => each.message === message);
+    seen.set(key, [...recent.filter((each) => each.message !== message), { message, atMs: now }].slice(-16));
+    return !known;
+  };
 }
 
 type Event = Pick<Extract<Action, { kind: "event" }>, "type" | "message" | "phase">;

@@ -1,9 +1,9 @@
-import { alertText, analysisOf, eventText } from "../../api/index.ts";
+import { alertText, analysisOf, apexName, canaryName, eventText, primaryName } from "../../api/index.ts";
 import { beginning, isPromoted, releaseOf } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { effectiveIterations, plannedTraffic } from "./plan.ts";
-import { alert, closedGate, gate, gateAlert, milestone, perform, pollGate, tell, wait, warn } from "./round.ts";
+import { effectiveIterations, observedTraffic, plannedTraffic } from "./plan.ts";
+import { alert, closedGate, drift, gate, gateAlert, milestone, perform, pollGate, tell, wait, warn } from "./round.ts";
 import { hold, stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
@@ -13,7 +13,7 @@ export function rest(seen: Observation): Decision {
   if (target === undefined) return targetMissing(seen);
   if (primary === undefined) return primaryLost(seen, target);
   const repair = converge(seen);
-  if (repair !== undefined) return repair;
+  if (repair !== undefined) return { ...repair, actions: [...repair.actions, ...drifts(seen, repair.actions)] };
   if (target.held === true) return perform({ kind: "unhold" });
   return (
     newRelease(seen, target) ??
@@ -22,6 +22,38 @@ export function rest(seen: Observation): Decision {
     moveWish(seen, target, primary) ??
     (seen.missingScaler === undefined ? perform(...writeStatus(seen, {})) : hold(seen, seen.missingScaler))
   );
+}
+
+/** How long after the end of a release its last weights may still be on their way, in milliseconds. */
+const settlingMs = 2_000;
+
+/**
+ * What the repairs at rest say about others. Nobody is blamed for what follows from a new spec or from a release that just ended: then
+ * it is we who want something else.
+ */
+function drifts(seen: Observation, repairs: readonly Action[]): readonly Action[] {
+  const { canary } = seen;
+  const { generation } = canary.metadata;
+  const { phase, lastTransitionTime = "", observedGeneration } = canary.status ?? {};
+  if (observedGeneration !== generation || phase === "Failed") return [];
+  if (!(seen.now - Date.parse(lastTransitionTime) > settlingMs)) return [];
+  const { namespace } = namesOf(canary);
+  const names = {
+    apexService: apexName(canary),
+    primaryService: primaryName(canary),
+    canaryService: canaryName(canary),
+  };
+  return repairs.flatMap((action) => {
+    if (action.kind === "shift") {
+      const share = observedTraffic(seen)?.canary ?? 0;
+      return share > 0 ? [drift(eventText.weightsPutBack(apexName(canary), namespace, share))] : [];
+    }
+    if (action.kind !== "ensure") return [];
+    if (action.object === "route") return [drift(eventText.putBack("The route of", apexName(canary), namespace))];
+    return action.object === "apexService" || action.object === "primaryService" || action.object === "canaryService"
+      ? [drift(eventText.putBack("Service", names[action.object], namespace))]
+      : [];
+  });
 }
 
 /** The primary was deleted. It comes back only from the revision it ran; anything else would be an unanalysed promotion. */
@@ -106,7 +138,11 @@ function scaledAtRest(seen: Observation, target: Workload, primary: Workload): D
   if (autoscalerRef !== undefined || targetRef.kind !== "Deployment" || known.includes(target.replicas))
     return undefined;
   if (plannedTraffic(canary, provider).canary > 0) return undefined;
-  return perform({ kind: "keepWish", replicas: target.replicas });
+  const { target: name, namespace } = namesOf(canary);
+  return perform(
+    { kind: "keepWish", replicas: target.replicas },
+    drift(eventText.scaledAtRest(name, namespace, target.replicas)),
+  );
 }
 
 /** The number of replicas a user wrote into the target, kept by the webhook, goes to the primary: capacity needs no analysis. */

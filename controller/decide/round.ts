@@ -26,6 +26,11 @@ export function gateAlert(hook: CanaryHook, message: string): readonly Action[] 
   return hook.muteAlert === true ? [] : [alert("warn", message)];
 }
 
+/** Something was changed behind the canary's back, and is put right. */
+export function drift(message: string): Event {
+  return { ...warn(message), drift: true };
+}
+
 /** An event with which a release begins or ends. */
 export function milestone(phase: Phase, event: Event): Event {
   return { ...event, phase };

@@ -144,6 +144,8 @@ export type Action =
       readonly type: "Normal" | "Warning";
       readonly message: string;
       readonly phase?: Phase;
+      /** Something was changed under the canary and is put right: who does it again and again is told once in a while. */
+      readonly drift?: true;
     }
   /** For people outside the cluster. `detailed`: says what is released and how. */
   | { readonly kind: "alert"; readonly severity: Severity; readonly message: string; readonly detailed: boolean }

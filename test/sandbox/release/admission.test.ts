@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fieldsOf, type RawObject, WeirError } from "../../../api/index.ts";
 import type { KubeObject } from "../../../sandbox/apiserver/types.ts";
 import { type ReleaseCluster, startReleaseCluster, startWeirCluster } from "./cluster.ts";
@@ -191,6 +192,26 @@ describe("with the webhook server gone", () => {
     const ref = { resource: resourceOf(cluster.deployment("open") as RawObject), namespace: "open", name: "podinfo" };
     await cluster.api.mergePatch(ref, { spec: { replicas: 2 } });
     await cluster.until("the target taken back to zero", () => cluster.deployment("open")["spec"].replicas === 0);
+  });
+
+  it("what was changed at rest is put right and told, and a tool that does it again and again is told of once", async () => {
+    const service = { resource: { group: "", version: "v1", plural: "services", kind: "Service" }, namespace: "open" };
+    const selector = () => cluster.look.get("services", "open", "podinfo")?.["spec"].selector.app;
+    const isOurs = () => selector() === "podinfo-primary";
+    // The end of the release before has settled: what differs from here on, others did.
+    const ended = Date.parse(cluster.canary("open").status?.lastTransitionTime ?? "");
+    await setTimeout(Math.max(0, ended + 3_500 - Date.now()));
+    for (let round = 0; round < 5; round++) {
+      await cluster.api.mergePatch({ ...service, name: "podinfo" }, { spec: { selector: { app: "podinfo" } } });
+      await cluster.until("the selector put back", isOurs);
+    }
+    const text = "Service podinfo.open was changed or deleted at rest: put back";
+    await cluster.untilTold("open", text);
+    const ref = { resource: resourceOf(cluster.deployment("open") as RawObject), namespace: "open", name: "podinfo" };
+    await cluster.api.mergePatch(ref, { spec: { replicas: 3 } });
+    await cluster.untilTold("open", "podinfo.open was scaled to 3 at rest: that goes to podinfo-primary");
+    await cluster.untilTargetIsEmpty("open");
+    assert.equal(cluster.told.of("open").filter((message) => message === text).length, 1);
   });
 
   it("Canaries are refused, and the answer names the webhook", async () => {
