@@ -44,12 +44,21 @@ interface Advice {
   readonly desired: number;
   readonly why: string;
   readonly limited: "TooFewReplicas" | "TooManyReplicas" | undefined;
+  /** The target had more or fewer replicas than the autoscaler allows, whatever the metrics say. */
+  readonly outOfBounds: boolean;
 }
 
 /** Enqueues autoscalers for changes of themselves and of what they may scale. */
 export function watchAutoscalers(access: Access, queue: KeyQueue): void {
   const autoscalers = access.informer<Autoscaler>(AUTOSCALERS);
-  autoscalers.listen(({ object }) => queue.add(keyOfObject(object)));
+  autoscalers.listen(({ object }) => {
+    queue.add(keyOfObject(object));
+    // Those of the same target are no longer alone, or alone again.
+    const { name } = object.spec.scaleTargetRef;
+    for (const other of autoscalers.list(object.metadata.namespace)) {
+      if (other.spec.scaleTargetRef.name === name) queue.add(keyOfObject(other));
+    }
+  });
   access.informer("deployments.apps").listen(({ object }) => {
     for (const autoscaler of autoscalers.list(object.metadata.namespace)) {
       if (autoscaler.spec.scaleTargetRef.name === object.metadata.name) queue.add(keyOfObject(autoscaler));
@@ -83,9 +92,11 @@ export async function syncAutoscaler(access: Access, resources: ResourceMap, key
     await report(access, autoscaler, findings, 0, 0, undefined);
     return undefined;
   }
-  const advice = advise(autoscaler, current);
-  const utilization = utilizationOf(autoscaler);
-  noteMetrics(findings, advice, utilization);
+  const rivals = rivalsOf(access, autoscaler, object);
+  const utilization = rivals === undefined ? utilizationOf(autoscaler) : undefined;
+  const advice = advise(autoscaler, current, utilization);
+  // Out of its bounds a target is brought back before anybody looks at metrics.
+  if (!advice.outOfBounds) noteMetrics(access, autoscaler, findings, advice, utilization, rivals);
   let scaled: string | undefined;
   if (advice.desired !== current) {
     await rescale(access, autoscaler, resource, object, advice);
@@ -94,14 +105,37 @@ export async function syncAutoscaler(access: Access, resources: ResourceMap, key
     scaled = timestamp(access.now());
   }
   const desired = advice.desired === current && utilization === undefined ? 0 : advice.desired;
-  await report(access, autoscaler, findings, current, desired, scaled);
+  const metrics = advice.outOfBounds || rivals !== undefined ? null : [metricStatus(utilization)];
+  await report(access, autoscaler, findings, current, desired, scaled, metrics);
   return undefined;
 }
 
+/** In words, that other autoscalers want to size the same pods; undefined where there are none. */
+function rivalsOf(access: Access, autoscaler: Autoscaler, target: KubeObject): string | undefined {
+  const { kind, name } = autoscaler.spec.scaleTargetRef;
+  const rivals = access
+    .informer<Autoscaler>(AUTOSCALERS)
+    .list(autoscaler.metadata.namespace)
+    .filter(({ spec }) => spec.scaleTargetRef.kind === kind && spec.scaleTargetRef.name === name)
+    .map(keyOfObject)
+    .sort();
+  if (rivals.length < 2) return undefined;
+  const labels: Record<string, string> = target["spec"]?.selector?.matchLabels ?? {};
+  const selector = Object.keys(labels)
+    .sort()
+    .map((label) => `${label}=${labels[label]}`);
+  return `pods by selector ${selector.join(",")} are controlled by multiple HPAs: [${rivals.join(" ")}]`;
+}
+
+/** What the status says of the one metric. A metric that could not be had is an empty entry, as a real autoscaler leaves it. */
+function metricStatus(utilization: number | undefined): unknown {
+  if (utilization === undefined) return { type: "" };
+  return { type: "Resource", resource: { name: "cpu", current: { averageUtilization: Math.round(utilization) } } };
+}
+
 /** The number of replicas for a target that has `current`. Pure. */
-function advise(autoscaler: Autoscaler, current: number): Advice {
+function advise(autoscaler: Autoscaler, current: number, utilization: number | undefined): Advice {
   const { minReplicas = 1, maxReplicas, metrics = [] } = autoscaler.spec;
-  const utilization = utilizationOf(autoscaler);
   const wanted = metrics[0]?.resource?.target.averageUtilization ?? DEFAULT_UTILIZATION;
   const ratio = (utilization ?? wanted) / wanted;
   const proposal = Math.abs(ratio - 1) <= TOLERANCE ? current : Math.ceil(current * ratio);
@@ -110,6 +144,7 @@ function advise(autoscaler: Autoscaler, current: number): Advice {
       desired: maxReplicas,
       why: "Current number of replicas above Spec.MaxReplicas",
       limited: "TooManyReplicas",
+      outOfBounds: true,
     };
   }
   if (current < minReplicas) {
@@ -117,13 +152,14 @@ function advise(autoscaler: Autoscaler, current: number): Advice {
       desired: minReplicas,
       why: "Current number of replicas below Spec.MinReplicas",
       limited: "TooFewReplicas",
+      outOfBounds: true,
     };
   }
   const desired = Math.min(Math.max(proposal, minReplicas), maxReplicas);
   const why =
     desired < current ? "All metrics below target" : "cpu resource utilization (percentage of request) above target";
   const limited = proposal > maxReplicas ? "TooManyReplicas" : proposal < minReplicas ? "TooFewReplicas" : undefined;
-  return { desired, why, limited };
+  return { desired, why, limited, outOfBounds: false };
 }
 
 function utilizationOf(autoscaler: Autoscaler): number | undefined {
@@ -131,10 +167,27 @@ function utilizationOf(autoscaler: Autoscaler): number | undefined {
   return Number.isFinite(stated) && stated >= 0 ? stated : undefined;
 }
 
-function noteMetrics(findings: Findings, advice: Advice, utilization: number | undefined): void {
+function noteMetrics(
+  access: Access,
+  autoscaler: Autoscaler,
+  findings: Findings,
+  advice: Advice,
+  utilization: number | undefined,
+  rivals: string | undefined,
+): void {
+  const warn = (reason: string, why: string): void => access.events.record(autoscaler, "Warning", reason, why);
+  if (rivals !== undefined) {
+    if (!findings.add("ScalingActive", "False", "AmbiguousSelector", rivals)) return;
+    warn("AmbiguousSelector", rivals);
+    warn("FailedComputeMetricsReplicas", rivals);
+    return;
+  }
   if (utilization === undefined) {
     const message = `the HPA was unable to compute the replica count: ${NO_METRICS}`;
-    findings.add("ScalingActive", "False", "FailedGetResourceMetric", message);
+    if (!findings.add("ScalingActive", "False", "FailedGetResourceMetric", message)) return;
+    warn("FailedGetResourceMetric", NO_METRICS);
+    const first = `failed to get cpu resource metric value: ${NO_METRICS}`;
+    warn("FailedComputeMetricsReplicas", `invalid metrics (1 invalid out of 1), first error is: ${first}`);
     return;
   }
   const message =
@@ -187,13 +240,14 @@ async function report(
   current: number,
   desired: number,
   scaled: string | undefined,
+  metrics: unknown[] | null = null,
 ): Promise<void> {
   const lastScaleTime = scaled ?? autoscaler.status?.lastScaleTime;
   const status: AutoscalerStatus = {
     ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
     ...(current === 0 ? {} : { currentReplicas: current }),
     desiredReplicas: desired,
-    currentMetrics: null,
+    currentMetrics: metrics,
     conditions: findings.conditions,
   };
   if (isDeepStrictEqual({ currentMetrics: null, ...autoscaler.status }, status)) return;
