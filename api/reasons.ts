@@ -15,6 +15,7 @@ export const admissionReasons = [
   "DeletionWarned",
   "ScalerWarned",
   "KnownMistakes",
+  "Bypassed",
   // patched
   "RevisionStamped",
   "RevisionRestarted",

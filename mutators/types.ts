@@ -10,7 +10,12 @@ export interface AdmissionRequest {
   readonly name?: string;
   readonly namespace?: string;
   readonly operation: string;
-  readonly userInfo: { readonly username?: string; readonly groups?: readonly string[] };
+  readonly userInfo: {
+    readonly username?: string;
+    readonly groups?: readonly string[];
+    readonly uid?: string;
+    readonly extra?: Readonly<Record<string, unknown>>;
+  };
   /** What the client calls itself, if it does (`options.fieldManager`). */
   readonly fieldManager?: string;
   readonly object: unknown;

@@ -4,6 +4,7 @@ import type { Logger } from "../controller/kube/log.ts";
 import type { Surroundings } from "../mutators/surroundings.ts";
 import type { AdmissionRequest, Index, Mutator, Outcome } from "../mutators/types.ts";
 import { HttpError, readJson } from "./body.ts";
+import type { BreakGlass } from "./bypass.ts";
 import type { Metrics } from "./metrics.ts";
 import { prove } from "./proof.ts";
 import { readReview, writeReview } from "./review.ts";
@@ -16,6 +17,8 @@ export interface AppOptions {
   lookAround?(request: AdmissionRequest): Promise<Surroundings> | undefined;
   /** Whether this caller may ask; anybody when absent. */
   readonly mayCall?: ((request: Request) => boolean) | undefined;
+  /** Asked about every outcome; nobody gets past a refusal when absent. */
+  readonly breakGlass?: BreakGlass;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Reviews that may be answered at the same time; more are sent away. */
@@ -71,7 +74,7 @@ function gate({ mostInFlight, metrics, mayCall }: AppOptions): RequestHandler {
 }
 
 async function review(
-  { index, metrics, lookAround }: AppOptions,
+  { index, metrics, lookAround, breakGlass }: AppOptions,
   path: string,
   mutator: Mutator,
   request: Request,
@@ -87,7 +90,8 @@ async function review(
     throw new HttpError(400, read.unreadable);
   }
   const looking = lookAround?.(read);
-  const outcome = decide(mutator, read, looking === undefined ? known : { ...known, around: await looking });
+  const decided = decide(mutator, read, looking === undefined ? known : { ...known, around: await looking });
+  const outcome = decided.kind === "refused" && breakGlass ? await breakGlass(read, decided, known) : decided;
   send(response, 200, writeReview(read, outcome));
   const seconds = (performance.now() - started) / 1000;
   metrics.reviewed({ path, operation: read.operation, outcome: outcome.kind, why: outcome.why, seconds });

@@ -27,7 +27,12 @@ export function readReview(body: unknown): AdmissionRequest | { readonly unreada
     ...(isText(request["subResource"]) ? { subResource: request["subResource"] } : {}),
     ...(isText(request["name"]) ? { name: request["name"] } : {}),
     ...(isText(request["namespace"]) ? { namespace: request["namespace"] } : {}),
-    userInfo: { username: text(user["username"]), groups: texts(user["groups"]) },
+    userInfo: {
+      username: text(user["username"]),
+      groups: texts(user["groups"]),
+      ...(isText(user["uid"]) ? { uid: user["uid"] } : {}),
+      ...(isJson(user["extra"]) ? { extra: user["extra"] } : {}),
+    },
     ...(isText(options["fieldManager"]) ? { fieldManager: options["fieldManager"] } : {}),
     object: request["object"] ?? null,
     oldObject: request["oldObject"] ?? null,

@@ -1,14 +1,15 @@
-import type { SecretApi } from "../certs/authorityStore.ts";
-import type { PublishApi } from "../certs/publish.ts";
 import type { Serving } from "../certs/serving.ts";
+import type { Api } from "../controller/kube/api.ts";
+import { createRecorder } from "../controller/kube/events.ts";
 import type { Logger } from "../controller/kube/log.ts";
 import { createApp } from "./app.ts";
+import { createBreakGlass } from "./bypass.ts";
 import { readCallers } from "./callers.ts";
 import type { CanaryCache } from "./canaryCache.ts";
 import { createCertificates, keepRotating, obtain, publish } from "./certificates.ts";
 import { closeNow, drain } from "./drain.ts";
 import { contextOf, createWebhookServer, listen } from "./listen.ts";
-import { createLookAround, type LookApi } from "./lookAround.ts";
+import { createLookAround } from "./lookAround.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Options } from "./options.ts";
 import { routes } from "./routes.ts";
@@ -26,7 +27,7 @@ export interface WebhookParts {
   readonly log: Logger;
   readonly signals: StopSignals;
   readonly cache: CanaryCache;
-  readonly api: PublishApi & SecretApi & LookApi;
+  readonly api: Api;
 }
 
 const mostInFlight = 200;
@@ -66,6 +67,8 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
   const lookAround = createLookAround(api, options.readSecrets);
   const draining = () => signals.stop.aborted;
   const callers = await readCallers(options);
+  const recorder = createRecorder({ api, component: "weir" });
+  const breakGlass = createBreakGlass({ api, recorder, nowMs: () => performance.now() });
   const app = createApp({
     routes,
     index: cache.index,
@@ -98,6 +101,7 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
     await drain(webhook, options.drainSeconds, signals.hurry);
   } finally {
     await closeNow(webhook);
+    await recorder.stop();
   }
 }
 

@@ -8,10 +8,13 @@ import { canaryResource, type RawObject } from "../../../api/index.ts";
 import { inSecret } from "../../../certs/authorityStore.ts";
 import { publishBundle, readPublished } from "../../../certs/publish.ts";
 import { createRotation } from "../../../certs/serving.ts";
-import { createApi } from "../../../controller/kube/api.ts";
+import { type Api, createApi } from "../../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../../controller/kube/config.ts";
+import { createRecorder } from "../../../controller/kube/events.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
 import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/apiserver/authorization/rules.ts";
+import { createBreakGlass } from "../../../server/bypass.ts";
+import { aCanary, anIndex, aReview } from "../../unit/mutators/builders.ts";
 import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
 import { aRelease, aScaledObject, podinfoEverywhere, readYaml, scaledObjectDefinition } from "./manifests.ts";
 import { definitionsOf, referencesOf, sourcesOf } from "./routing.ts";
@@ -84,7 +87,24 @@ describe("the rights of the two processes", () => {
     await rotation.settle(true);
     now = new Date(now.getTime() + 4 * 365 * day);
     await rotation.settle(true);
+    await breakGlass(api);
     await transport.close();
+  }
+
+  /** One writer asks to pass twice: the event is written, and counted up. */
+  async function breakGlass(api: Api): Promise<void> {
+    const recorder = createRecorder({ api, component: "weir" });
+    const canary = { ...aCanary(), metadata: { name: "podinfo", namespace: "default", uid: "1" } };
+    const ask = createBreakGlass({ api, recorder, nowMs: () => 0 });
+    const userInfo = { username: "root", groups: ["system:masters"] };
+    const request = { ...aReview(null, null), userInfo };
+    const bypass = { namespace: "default", canary: "podinfo" };
+    for (const _time of ["first", "second"]) {
+      const outcome = await ask(request, { kind: "refused", why: "Invalid", issues: [], bypass }, anIndex([canary]));
+      assert.equal(outcome.why, "Bypassed");
+    }
+    await recorder.idle();
+    assert.equal(recorder.counts.written, 2);
   }
 
   /**

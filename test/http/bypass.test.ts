@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RawObject } from "../../api/index.ts";
+import type { Happening } from "../../controller/kube/events.ts";
+import type { Outcome } from "../../mutators/types.ts";
+import { createBreakGlass } from "../../server/bypass.ts";
+import { aCanary, anIndex, aReview } from "../unit/mutators/builders.ts";
+
+const index = anIndex([aCanary()]);
+const bypass = { namespace: "demo", canary: "podinfo" };
+const refusal: Outcome = { kind: "refused", why: "Invalid", issues: [], bypass, audit: { fields: "spec" } };
+const userInfo = { username: "jane", groups: ["sre"], uid: "7", extra: { scopes: ["all"] } };
+const request = { ...aReview(null, null, { name: "podinfo-primary" }), userInfo, dryRun: false };
+
+function aGlass(answer: () => object) {
+  const asked: RawObject[] = [];
+  const events: Happening[] = [];
+  const time = { ms: 0 };
+  const breakGlass = createBreakGlass({
+    api: {
+      async create(_resource, object) {
+        asked.push(object);
+        return { ...object, status: answer() };
+      },
+    },
+    recorder: { record: (happening) => void events.push(happening) },
+    nowMs: () => time.ms,
+  });
+  return { asked, events, time, breakGlass };
+}
+
+test("whoever may bypass the Canary gets through, and is seen", async () => {
+  const { asked, events, breakGlass } = aGlass(() => ({ allowed: true }));
+  const outcome = await breakGlass(request, refusal, index);
+  assert.deepEqual(outcome, {
+    kind: "untouched",
+    why: "Bypassed",
+    warnings: ["Weir: let through by your right to bypass canary podinfo"],
+    audit: { canary: "demo/podinfo", fields: "spec" },
+  });
+  assert.deepEqual(asked[0]?.["spec"], {
+    user: "jane",
+    groups: ["sre"],
+    uid: "7",
+    extra: { scopes: ["all"] },
+    resourceAttributes: {
+      group: "flagger.app",
+      resource: "canaries",
+      verb: "bypass",
+      namespace: "demo",
+      name: "podinfo",
+    },
+  });
+  assert.deepEqual(
+    events.map(({ reason, type, message }) => ({ reason, type, message })),
+    [
+      {
+        reason: "Bypassed",
+        type: "Warning",
+        message: "jane wrote Deployment podinfo-primary past the protection of canary podinfo",
+      },
+    ],
+  );
+});
+
+test("a dry run is answered alike and leaves no event", async () => {
+  const { events, breakGlass } = aGlass(() => ({ allowed: true }));
+  assert.equal((await breakGlass({ ...request, dryRun: true }, refusal, index)).why, "Bypassed");
+  assert.deepEqual(events, []);
+});
+
+const stays: Readonly<Record<string, () => object>> = {
+  "the API server says no": () => ({ allowed: false }),
+  "it says nothing": () => ({}),
+  "it says something else than true": () => ({ allowed: "true" }),
+  "it does not answer": () => {
+    throw new Error("unreachable");
+  },
+};
+for (const [name, answer] of Object.entries(stays)) {
+  test(`the refusal stays when ${name}`, async () => {
+    assert.equal(await aGlass(answer).breakGlass(request, refusal, index), refusal);
+  });
+}
+
+test("nobody is asked about a refusal that stands for no Canary", async () => {
+  const { asked, breakGlass } = aGlass(() => ({ allowed: true }));
+  const firm: Outcome = { kind: "refused", why: "Invalid", issues: [] };
+  assert.equal(await breakGlass(request, firm, index), firm);
+  assert.equal(asked.length, 0);
+});
+
+test("an answer is kept for ten seconds, for this user and Canary, and failures are not kept", async () => {
+  let reachable = false;
+  const { asked, time, breakGlass } = aGlass(() => {
+    if (!reachable) throw new Error("unreachable");
+    return { allowed: true };
+  });
+  await breakGlass(request, refusal, index);
+  reachable = true;
+  await breakGlass(request, refusal, index);
+  await breakGlass(request, refusal, index);
+  assert.equal(asked.length, 2);
+  await breakGlass({ ...request, userInfo: { username: "joe" } }, refusal, index);
+  assert.equal(asked.length, 3);
+  time.ms = 10_000;
+  await breakGlass(request, refusal, index);
+  assert.equal(asked.length, 4);
+});
