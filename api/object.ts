@@ -37,9 +37,11 @@ export interface Resource {
   readonly version: string;
   readonly plural: string;
   readonly kind: string;
+  /** Its objects live in no namespace. */
+  readonly clusterScoped?: true;
 }
 
-/** Names one object. Every object we touch is namespaced but for webhook configurations (`namespace: ""`). */
+/** Names one object. `namespace` is empty for objects that live in none. */
 export interface ObjectRef {
   readonly resource: Resource;
   readonly namespace: string;

@@ -1,6 +1,6 @@
 import { alertText, apexName, eventText } from "../../api/index.ts";
 import { convergeTraffic, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
-import { allToPrimary, plannedTraffic } from "./plan.ts";
+import { allToCanary, allToPrimary, plannedTraffic } from "./plan.ts";
 import { alert, endpointsQuestion, milestone, perform, tell, unanswered, warn } from "./round.ts";
 import { hold, holdForEndpoints, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
@@ -15,6 +15,8 @@ export function initializing(seen: Observation): Decision {
   if ((canary.status?.phase ?? "") !== "Initializing") return begin(seen);
   const before = missing(seen, ["canaryService", "primaryService"]);
   if (before.length > 0) return perform(...before);
+  const early = primary === undefined ? routeBeforePods(seen) : undefined;
+  if (early !== undefined) return early;
   if (primary === undefined) return perform({ kind: "ensure", object: "primary" });
   if (!primary.readiness.ready) return primaryUnready(seen, target, primary);
   return turnTraffic(seen, primary);
@@ -44,6 +46,16 @@ function begin(seen: Observation): Decision {
     ...writeStatus(seen, { phase: "Initializing", canaryWeight: 0, iterations: 0, failedChecks: 0 }),
     news,
   );
+}
+
+/**
+ * Pods of App Mesh get their proxy only from a virtual node that is there before them. The target keeps serving through it until the
+ * primary can.
+ */
+function routeBeforePods({ provider, objects }: Observation): Decision | undefined {
+  return provider.startsWith("appmesh") && objects.route === "absent"
+    ? perform({ kind: "ensure", object: "route", traffic: allToCanary })
+    : undefined;
 }
 
 /** A first revision that cannot start is replaced by the next one; until then the target keeps serving, untouched. */

@@ -53,7 +53,7 @@ export function createCaches(options: CachesOptions): Caches {
       clock: options.clock,
       indexes: { canary: controllerKeys },
       onIncident: (incident) => options.onIncident(resource, incident),
-      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+      ...(options.namespace === undefined || resource.clusterScoped ? {} : { namespace: options.namespace }),
     });
     watches.set(kindKey(resource), started);
     started.store.onChange((change) => listener(change.object));

@@ -1,8 +1,13 @@
+import { apisixRouter } from "./apisix.ts";
+import { appmeshRouter } from "./appmesh.ts";
+import { appmeshV1Beta2Router } from "./appmeshV1Beta2.ts";
 import { contourRouter } from "./contour.ts";
 import { gatewayApiV1Beta1Router, gatewayApiV1Router } from "./gatewayapi.ts";
 import { glooRouter } from "./gloo.ts";
 import { istioRouter } from "./istio.ts";
+import { knativeRouter } from "./knative.ts";
 import { kubernetesRouter } from "./kubernetes.ts";
+import { kumaRouter } from "./kuma.ts";
 import { nginxRouter } from "./nginx.ts";
 import type { Router } from "./router.ts";
 import { skipperRouter } from "./skipper.ts";
@@ -10,9 +15,13 @@ import { linkerdRouter, osmRouter, smiV1Alpha1Router, smiV1Alpha2Router, smiV1Al
 import { traefikRouter } from "./traefik.ts";
 
 const exact = [
+  apisixRouter,
+  appmeshRouter,
   contourRouter,
   istioRouter,
+  knativeRouter,
   kubernetesRouter,
+  kumaRouter,
   linkerdRouter,
   nginxRouter,
   osmRouter,
@@ -22,6 +31,7 @@ const exact = [
 
 /** The order decides: every `gatewayapi:v1beta1` also begins with `gatewayapi:v1`. */
 const byPrefix = [
+  appmeshV1Beta2Router,
   glooRouter,
   smiV1Alpha1Router,
   smiV1Alpha2Router,

@@ -50,7 +50,16 @@ function rightsIn(object: RawObject): Right[] {
 }
 
 /** Providers whose kinds no release here needs: one for every kind. */
-const routedProviders = ["contour", "gloo", "istio", "nginx", "smi:v1alpha3"] as const;
+const routedProviders = [
+  "apisix",
+  "appmesh:v1beta2",
+  "contour",
+  "gloo",
+  "istio",
+  "kuma",
+  "nginx",
+  "smi:v1alpha3",
+] as const;
 
 describe("the rights of the two processes", () => {
   let cluster: ReleaseCluster;

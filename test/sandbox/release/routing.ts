@@ -28,26 +28,32 @@ export function definitionsOf(provider: string, canary: Canary): readonly RawObj
 
 /** What the Canary names for that provider. */
 export function referencesOf(provider: string): Partial<CanarySpec> {
-  return provider === "nginx" || provider === "skipper"
-    ? { ingressRef: { apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: "podinfo" } }
-    : {};
+  switch (provider) {
+    case "nginx":
+    case "skipper":
+      return { ingressRef: { apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: "podinfo" } };
+    case "apisix":
+      return { routeRef: { apiVersion: "apisix.apache.org/v2", kind: "ApisixRoute", name: "podinfo" } };
+    default:
+      return {};
+  }
 }
 
 /** The user's objects that those names lead to. */
 export function sourcesOf(provider: string, namespace: string): readonly RawObject[] {
+  const { ingressRef, routeRef } = referencesOf(provider);
+  const metadata = { name: "podinfo", namespace };
+  const host = `${namespace}.example.com`;
   const backend = { service: { name: "podinfo", port: { number: 9898 } } };
-  return referencesOf(provider).ingressRef === undefined
-    ? []
-    : [
-        {
-          apiVersion: "networking.k8s.io/v1",
-          kind: "Ingress",
-          metadata: { name: "podinfo", namespace },
-          spec: {
-            rules: [
-              { host: `${namespace}.example.com`, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } },
-            ],
-          },
-        },
-      ];
+  const rule = { host, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } };
+  const backends = [{ serviceName: "podinfo", servicePort: 9898 }];
+  const http = [{ name: "main", match: { hosts: [host], paths: ["/*"] }, backends }];
+  return [
+    ...(ingressRef === undefined ? [] : [{ ...identityOf(ingressRef), metadata, spec: { rules: [rule] } }]),
+    ...(routeRef === undefined ? [] : [{ ...identityOf(routeRef), metadata, spec: { http } }]),
+  ];
+}
+
+function identityOf({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }) {
+  return { apiVersion, kind };
 }

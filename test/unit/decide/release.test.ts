@@ -17,6 +17,26 @@ test("a first deployment is initialized without a gap: primary before apex, apex
   assert.deepEqual(world.events, ["all the metrics providers are available!", "Initialization done! podinfo.test"]);
 });
 
+test("App Mesh has its route before any pod of the primary, and through it the target serves until the primary can", () => {
+  const world = aWorld({ stepWeight: 10, maxWeight: 50 }, "appmesh:v1beta2");
+  const order: string[] = [];
+  runToRest(world, decide, 100, (action) => {
+    if (action.kind === "ensure") order.push(`${action.object} ${action.traffic?.canary ?? ""}`.trim());
+    if (action.kind === "shift") order.push(`shift ${action.traffic.canary}`);
+    if (action.kind === "scaleTarget") order.push(`target ${action.replicas}`);
+  });
+  assert.deepEqual(order, [
+    "canaryService",
+    "primaryService",
+    "route 100",
+    "primary",
+    "apexService",
+    "shift 0",
+    "target 0",
+  ]);
+  assert.deepEqual(world.traffic, { primary: 100, canary: 0, mirror: false });
+});
+
 test("a good revision goes out step by step, in the known words and the known order", () => {
   const world = aWorld({ stepWeight: 20, maxWeight: 50 });
   runToRest(world, decide);

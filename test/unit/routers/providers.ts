@@ -40,29 +40,76 @@ export const ingress: RawObject = {
 
 const ingressRef = { apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: "shop" } as const;
 
+/** The user's ApisixRoute, with a rule that is none of ours. */
+export const apisixRoute: RawObject = {
+  apiVersion: "apisix.apache.org/v2",
+  kind: "ApisixRoute",
+  metadata: { name: "shop", namespace: "demo", labels: { app: "shop" } },
+  spec: {
+    ingressClassName: "apisix",
+    http: [
+      { name: "docs", match: { paths: ["/docs"] }, backends: [{ serviceName: "docs", servicePort: 80 }] },
+      {
+        name: "main",
+        match: { hosts: ["shop.example.org"], paths: ["/*"] },
+        timeout: { read: "5s" },
+        plugins: [{ name: "cors", enable: true }],
+        backends: [{ serviceName: "shop", servicePort: 8080, resolveGranularity: "service" }],
+      },
+    ],
+  },
+};
+
+/** The user's Service of Knative. */
+export const knativeService: RawObject = {
+  apiVersion: "serving.knative.dev/v1",
+  kind: "Service",
+  metadata: { name: "shop", namespace: "demo" },
+  spec: { template: { spec: { containers: [{ image: "shop:1" }] } } },
+  status: { latestCreatedRevisionName: "shop-00001" },
+};
+
 /** What a provider needs beside a Canary with weights: references, and the objects that they lead to. */
-const needs: Readonly<Record<string, { spec?: Parameters<CanaryBuilder["spec"]>[0]; sources?: readonly RawObject[] }>> =
-  {
-    gloo: {
-      spec: { upstreamRef: { apiVersion: "gloo.solo.io/v1", kind: "Upstream", name: "settings", namespace: "infra" } },
-      sources: [
-        {
-          apiVersion: "gloo.solo.io/v1",
-          kind: "Upstream",
-          metadata: { name: "settings", namespace: "infra" },
-          spec: { static: { hosts: [] }, useHttp2: true, connectionConfig: { connectTimeout: "5s" } },
-        },
-        {
-          apiVersion: "v1",
-          kind: "Service",
-          metadata: { name: "shop-canary", namespace: "demo" },
-          spec: { selector: { app: "shop" } },
-        },
-      ],
-    },
-    nginx: { spec: { ingressRef }, sources: [ingress] },
-    skipper: { spec: { ingressRef }, sources: [ingress] },
-  };
+const needs: Readonly<
+  Record<
+    string,
+    {
+      spec?: Parameters<CanaryBuilder["spec"]>[0];
+      service?: Parameters<CanaryBuilder["service"]>[0];
+      sources?: readonly RawObject[];
+    }
+  >
+> = {
+  apisix: {
+    spec: { routeRef: { apiVersion: "apisix.apache.org/v2", kind: "ApisixRoute", name: "shop" } },
+    sources: [apisixRoute],
+  },
+  appmesh: { service: { meshName: "global", backends: ["cart.demo"] } },
+  "appmesh:v1beta2": { service: { backends: ["cart", "arn:aws:cart"] } },
+  gloo: {
+    spec: { upstreamRef: { apiVersion: "gloo.solo.io/v1", kind: "Upstream", name: "settings", namespace: "infra" } },
+    sources: [
+      {
+        apiVersion: "gloo.solo.io/v1",
+        kind: "Upstream",
+        metadata: { name: "settings", namespace: "infra" },
+        spec: { static: { hosts: [] }, useHttp2: true, connectionConfig: { connectTimeout: "5s" } },
+      },
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "shop-canary", namespace: "demo" },
+        spec: { selector: { app: "shop" } },
+      },
+    ],
+  },
+  knative: {
+    spec: { targetRef: { apiVersion: "serving.knative.dev/v1", kind: "Service", name: "shop" } },
+    sources: [knativeService],
+  },
+  nginx: { spec: { ingressRef }, sources: [ingress] },
+  skipper: { spec: { ingressRef }, sources: [ingress] },
+};
 
 /** A router with all that it needs to work. */
 export interface Provided {
@@ -74,11 +121,11 @@ export interface Provided {
 }
 
 export function provided(router: Router): Provided {
-  const { spec = {}, sources = [] } = needs[router.provider] ?? {};
+  const { spec = {}, service = {}, sources = [] } = needs[router.provider] ?? {};
   return {
     router,
     name: router.provider,
-    aCanary: () => aCanary().spec(spec),
+    aCanary: () => aCanary().spec(spec).service(service),
     holding: (...live) => holding(...live, ...sources),
   };
 }
