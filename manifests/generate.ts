@@ -3,6 +3,7 @@ import { dump } from "js-yaml";
 import { webhookConfiguration } from "../api/index.ts";
 import { customResourceDefinitions } from "./crds.ts";
 import { providersDocument } from "./providers.ts";
+import { statesDocument } from "./states.ts";
 
 const heading = "# Written by `npm run manifests` from api/. Change it there.\n";
 const installed = {
@@ -21,6 +22,7 @@ export function generated(): ReadonlyMap<string, string> {
   const configurations = (["mutating", "validating"] as const).map((type) => webhookConfiguration(type, installed));
   files.set("webhooks.yaml", heading + configurations.map(yaml).join("---\n"));
   files.set("../docs/PROVIDERS.md", providersDocument());
+  files.set("../docs/STATES.md", statesDocument());
   return files;
 }
 

@@ -1,7 +1,9 @@
 import { alertText, eventText, skipsAnalysis } from "../../api/index.ts";
-import { converge, emptyTarget, namesOf, notReady } from "./converge.ts";
+import { superseded } from "./beginning.ts";
+import { converge, emptyTarget, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hooksOf } from "./plan.ts";
+import { failedPromotion } from "./promoting.ts";
 import { rest } from "./rest.ts";
 import { alert, milestone, perform, tell } from "./round.ts";
 import { writeStatus } from "./status.ts";
@@ -12,6 +14,11 @@ export function finalising(seen: Observation): Decision {
   const { canary, target, primary } = seen;
   if (target === undefined) return targetMissing(seen);
   if (primary === undefined) return rest(seen);
+  if (gaveUp(primary.readiness)) {
+    // Waiting for it would keep a fix away, and the canary still runs the same revision and is healthy.
+    if (target.revision !== canary.status?.lastAppliedSpec) return superseded(seen, target);
+    if (target.available > 0) return failedPromotion(seen, primary);
+  }
   const repair = converge(seen);
   if (repair !== undefined) return repair;
   if (!primary.readiness.ready) return notReady(seen, primary);

@@ -50,7 +50,7 @@ function routeBack(seen: Observation): Decision {
 }
 
 /** The analysed revision does not come up as primary: everybody goes to the canary, which runs it and is healthy. */
-function failedPromotion(seen: Observation, primary: Workload): Decision {
+export function failedPromotion(seen: Observation, primary: Workload): Decision {
   const { canary, provider } = seen;
   const { target, namespace } = namesOf(canary);
   const why = primary.readiness.ready ? "" : primary.readiness.why;

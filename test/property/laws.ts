@@ -11,7 +11,13 @@ export interface Ledger {
 }
 
 /** The laws, at every action. */
-export function hold(world: World, action: Action, seen: Observation, answers: Observation["answers"], ledger: Ledger): void {
+export function hold(
+  world: World,
+  action: Action,
+  seen: Observation,
+  answers: Observation["answers"],
+  ledger: Ledger,
+): void {
   if (action.kind === "shift" || (action.kind === "ensure" && action.object === "route")) {
     const traffic = action.kind === "shift" ? action.traffic : action.traffic;
     assert.ok(traffic !== undefined, "a route is written with its weights");

@@ -85,3 +85,17 @@ test("a target that goes back between the decision to promote and the copy ends 
   assert.equal(world.status?.phase, "Succeeded");
   assert.equal(world.status?.canaryWeight, 0);
 });
+
+test("a promoted primary that breaks before the canary was taken away leaves everybody on the healthy canary", () => {
+  const world = aWorld({ stepWeight: 50, maxWeight: 50 });
+  runToRest(world, decide);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  for (let count = 0; count < 100 && world.status?.phase !== "Finalising"; count++) {
+    const decision = pass(world, { decide });
+    settlePods(world);
+    world.now += decision.actions.length === 0 ? (decision.wakeAfterMs ?? 0) : 0;
+  }
+  if (world.primary !== undefined) Object.assign(world.primary, { health: "gaveUp", available: 0 });
+  for (let count = 0; count < 3; count++) pass(world, { decide });
+  assert.deepEqual([world.status?.phase, world.traffic?.canary, world.target?.available], ["Failed", 100, 2]);
+});

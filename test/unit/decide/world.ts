@@ -129,10 +129,10 @@ export function canaryOf(world: World): Canary {
   };
 }
 
-/** The observation of a world; frozen in time, so it can be used late (a stale cache). */
+/** The observation of a world; frozen in time, so it can be used late (a stale cache): what changes in a world is replaced there. */
 export function observe(world: World): Observation {
   const routed = world.provider !== "kubernetes";
-  return structuredClone({
+  return {
     now: world.now,
     canary: canaryOf(world),
     provider: world.provider,
@@ -149,7 +149,7 @@ export function observe(world: World): Observation {
     ...(world.lastRoundAt === undefined ? {} : { lastRoundAt: world.lastRoundAt }),
     answers: {},
     drainMs: 3_000,
-  });
+  };
 }
 
 function seenScaler(world: World): Partial<Observation> {
@@ -252,7 +252,7 @@ export function perform(world: World, action: Action): boolean {
       world.primary.health = "starting";
       return true;
     case "status":
-      world.status = structuredClone(action.status);
+      world.status = action.status;
       world.lastRoundAt = world.now;
       return true;
     case "event":
