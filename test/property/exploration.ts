@@ -118,10 +118,11 @@ function trapsIn(nodes: readonly Node[]): readonly (readonly string[])[] {
 
 /** Workloads and Services change in place, everything else is replaced. */
 function copyOf(world: World): World {
-  const { target, primary, services } = world;
+  const { target, primary, services, scaler } = world;
   return {
     ...world,
     services: { ...services },
+    scaler: { ...scaler },
     events: [],
     target: target && { ...target },
     primary: primary && { ...primary },
