@@ -124,6 +124,7 @@ function copyOf(world: World): World {
     services: { ...services },
     scaler: { ...scaler },
     events: [],
+    alerts: [],
     target: target && { ...target },
     primary: primary && { ...primary },
   };
@@ -138,6 +139,7 @@ function withoutHistory(world: World): World {
     ...world,
     now,
     events: [],
+    alerts: [],
     metricsGood: true,
     gatesOpen: true,
     lastRoundAt: lastRoundAt === undefined ? undefined : aged(lastRoundAt),
