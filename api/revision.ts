@@ -59,3 +59,13 @@ function ownField(fields: Readonly<Record<string, unknown>>, key: string): unkno
 export function isOurRevision(hash: string | undefined): boolean {
   return hash?.startsWith("w1:") === true;
 }
+
+/** A revision of the template together with the content of what it refers to: `w1:….<digest>`; of a template alone without a digest. */
+export function withConfigs(revision: string, digest: string | undefined): string {
+  return digest === undefined ? revision : `${revision}.${digest}`;
+}
+
+/** The part of a revision that is about the template. */
+export function templatePart(revision: string): string {
+  return revision.split(".")[0] ?? revision;
+}

@@ -19,6 +19,7 @@ import type { Recorder } from "./kube/events.ts";
 import type { Logger } from "./kube/log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Caches } from "./observe/caches.ts";
+import type { Configs } from "./observe/configs.ts";
 import { observe } from "./observe/observe.ts";
 import { canaryRef } from "./observe/refs.ts";
 import type { Settings } from "./settings.ts";
@@ -40,6 +41,8 @@ export interface Asker {
 export interface LoopOptions {
   readonly settings: Settings;
   readonly caches: Caches;
+  /** Undefined: ConfigMaps and Secrets are not tracked. */
+  readonly configs: Pick<Configs, "of" | "forget"> | undefined;
   readonly api: ActOptions["api"];
   readonly asker: Asker;
   readonly recorder: Recorder;
@@ -84,6 +87,7 @@ export function createLoop(options: LoopOptions): Loop {
         told.delete(key);
         asking.drop(key);
         options.metrics.forget(key);
+        options.configs?.forget(key);
         return;
       }
       const seen = look(canary, options, lastRounds.get(key), answers ?? asking.known(key));
@@ -124,6 +128,7 @@ function look(
   const { meshProvider, selectorLabels, drainMs } = options.settings;
   return observe(canary, {
     caches: options.caches,
+    configs: options.configs,
     meshProvider,
     selectorLabels,
     drainMs,

@@ -13,6 +13,7 @@ import { createTransport, fenceWrites, type Transport } from "./kube/transport.t
 import { createLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Caches, createCaches } from "./observe/caches.ts";
+import { createConfigs } from "./observe/configs.ts";
 import { allRefs, refsOf } from "./observe/refs.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Settings } from "./settings.ts";
@@ -81,10 +82,21 @@ export async function startController(options: RunOptions): Promise<Running> {
     log.warn(message, { canary: keyOf(canary.metadata) });
     recorder.record({ object: canary, type: "Warning", reason: eventReason, message });
   };
+  const configs = !settings.configTracking
+    ? undefined
+    : createConfigs({
+        transport,
+        api,
+        clock,
+        onChange: (key) => queue?.add(key),
+        onIncident: (resource, incident) => report(log, resource, incident),
+        onError: (what, error) => log.warn("reading failed", { what, error }),
+      });
   const loop = createLoop({
     tellers: createTellers({ api, outbox, settings, dispatchers, clock, complain }),
     settings,
     caches,
+    configs,
     api,
     asker: createAsker({ api, caches, settings, dispatchers, clock }),
     recorder,
@@ -123,6 +135,7 @@ export async function startController(options: RunOptions): Promise<Running> {
       await loop.stop();
       await outbox.stop(farewellMs);
       await recorder.stop(1_000);
+      await configs?.stop();
       await caches.stop();
       await status.close();
       await dispatchers.close();

@@ -10,6 +10,8 @@ export interface Settings {
   readonly metricsServer: string;
   readonly selectorLabels: readonly string[];
   readonly includeLabelPrefix: readonly string[];
+  /** Changes of ConfigMaps and Secrets that a target refers to are released like changes of its template. */
+  readonly configTracking: boolean;
   readonly port: number;
   readonly host: string;
   readonly concurrency: number;
@@ -36,6 +38,7 @@ const options = {
   "metrics-server": { type: "string", default: "http://prometheus:9090" },
   "selector-labels": { type: "string", default: selectorLabels.join(",") },
   "include-label-prefix": { type: "string", default: "" },
+  "enable-config-tracking": { type: "string", default: "true" },
   port: { type: "string", default: "8080" },
   host: { type: "string", default: "0.0.0.0" },
   threadiness: { type: "string", default: "16" },
@@ -72,7 +75,6 @@ const ignored = [
   "control-loop-interval",
   "zap-encoding",
   "zap-replace-globals",
-  "enable-config-tracking",
 ];
 
 /** Flags that mean `true` when they stand alone. */
@@ -86,6 +88,7 @@ export const help = `weir controller: watches canaries, brings traffic over step
   --metrics-server URL          Prometheus of the built-in checks (http://prometheus:9090)
   --selector-labels A,B         labels that a target's selector may use (${selectorLabels.join(",")})
   --include-label-prefix A,B    labels and annotations that the primary keeps (none; * for all)
+  --enable-config-tracking B    release changes of the ConfigMaps and Secrets that a target refers to (true)
   --port N, --host ADDRESS      /metrics, /healthz, /readyz (8080 on all addresses)
   --threadiness N               canaries worked on at a time (16)
   --enable-leader-election B    one of several replicas writes (true)
@@ -116,6 +119,7 @@ export function parseSettings(
     metricsServer: text("metrics-server"),
     selectorLabels: words(text("selector-labels")),
     includeLabelPrefix: words(text("include-label-prefix")),
+    configTracking: text("enable-config-tracking") !== "false",
     port: wholeNumber("port", text("port"), 0, 65_535),
     host: text("host"),
     concurrency: wholeNumber("threadiness", text("threadiness"), 1, 1000),

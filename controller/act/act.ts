@@ -15,9 +15,11 @@ import {
 import type { Action, Generated } from "../decide/types.ts";
 import { canaryRef, type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
+import { countedRevision } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
 import { generatedService, type ServiceRole, withoutOthers } from "../workloads/services.ts";
+import { copyConfigs, liveConfigs } from "./configs.ts";
 import { giveToPrimary, giveToTarget } from "./handBack.ts";
 import { type ActOptions, apply, applyNoted, conflict, needed, refOf, selected } from "./lookup.ts";
 import { dropScalers, ensurePrimaryScaler, pauseScaler } from "./scalers.ts";
@@ -102,12 +104,11 @@ async function service(canary: Canary, role: ServiceRole, refs: Refs, options: A
 async function createPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
   const { kind, target } = selected(canary, refs, options);
   const replicas = Math.max(1, wishOf(target) ?? kind.replicas(target));
-  await applyNoted(
-    needed(refs.primary),
-    kind.primary(canary, target, { ...options, replicas }),
-    fieldManagers.workload,
-    options,
-  );
+  const live = await liveConfigs(canary, target, options);
+  if (live !== undefined) await copyConfigs(canary, live, options);
+  const tracked = live === undefined ? {} : { tracked: live.tracked };
+  const body = kind.primary(canary, target, { ...options, replicas, ...tracked });
+  await applyNoted(needed(refs.primary), body, fieldManagers.workload, options);
 }
 
 /** The irreversible step: both sides are read live, and the primary is written only onto the version that was read. */
@@ -120,9 +121,18 @@ async function promote(canary: Canary, revision: string, refs: Refs, options: Ac
   ]);
   if (kind === undefined || target === undefined || primary === undefined)
     throw conflict("target or primary went away before the promotion");
-  if (kind.revisionOfTarget(target) !== revision) throw conflict("the target moved on before the promotion");
+  const template = kind.revisionOfTarget(target);
+  const live = await liveConfigs(canary, target, options);
+  if (countedRevision(canary, template, live?.tracked) !== revision)
+    throw conflict("the target moved on before the promotion");
+  const copied = revision === template ? undefined : live;
+  if (copied !== undefined) await copyConfigs(canary, copied, options);
   // Stated by us from the beginning, so it has to be stated again: left out, server-side apply would put it back to 1.
-  const body = kind.primary(canary, target, { ...options, replicas: kind.replicas(primary) });
+  const body = kind.primary(canary, target, {
+    ...options,
+    replicas: kind.replicas(primary),
+    ...(copied === undefined ? {} : { tracked: copied.tracked }),
+  });
   const version = primary.metadata.resourceVersion;
   const fenced = version === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion: version } };
   await applyNoted(needed(refs.primary), fenced, fieldManagers.workload, options);

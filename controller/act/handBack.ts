@@ -11,6 +11,7 @@ import {
 import type { Refs } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { releasedApex, wasTurned } from "../workloads/services.ts";
+import { disownConfigs } from "./configs.ts";
 import { type ActOptions, found, refOf } from "./lookup.ts";
 
 /** Everybody to the apex Service, the apex Service to the target; neither is ours any more. */
@@ -33,6 +34,8 @@ export async function giveToTarget(canary: Canary, refs: Refs, options: ActOptio
  * users' own lead to the apex Service without them, it takes.
  */
 export async function giveToPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
+  const primary = refs.primary === undefined ? undefined : options.caches.get(refs.primary);
+  if (primary !== undefined) await disownConfigs(canary, primary, options);
   const released =
     routerFor(providerOf(canary, options.meshProvider))?.release(canary, (ref) => options.caches.get(ref)) ?? [];
   const taken = released.filter(goesWithCanary).map((body) => refOf(body, refs.routes));

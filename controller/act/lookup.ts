@@ -11,6 +11,8 @@ export interface ActOptions {
   readonly meshProvider: string;
   readonly selectorLabels: readonly string[];
   readonly includeLabelPrefix: readonly string[];
+  /** Primaries get copies of the ConfigMaps and Secrets that their targets refer to. */
+  readonly configTracking: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -82,6 +82,8 @@ function turnTraffic(seen: Observation, primary: Workload): Decision {
       phase: "Initialized",
       lastAppliedSpec: primary.revision,
       lastPromotedSpec: primary.revision,
+      // Tracked from the beginning: whatever the target holds by now is a change.
+      ...(seen.configs === undefined ? {} : { trackedConfigs: seen.configs }),
       canaryWeight: 0,
       iterations: 0,
       failedChecks: 0,

@@ -1,4 +1,4 @@
-import { alertText, analysisOf, apexName, canaryName, eventText, primaryName } from "../../api/index.ts";
+import { alertText, analysisOf, apexName, canaryName, eventText, primaryName, templatePart } from "../../api/index.ts";
 import { beginning, isPromoted, releaseOf } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
@@ -68,18 +68,29 @@ function primaryLost(seen: Observation, target: Workload): Decision {
 
 /** Starts a release when the target holds a revision that was not seen before. Undefined when there is nothing new. */
 function newRelease(seen: Observation, target: Workload): Decision | undefined {
-  const { lastAppliedSpec } = seen.canary.status ?? {};
+  const { lastAppliedSpec, trackedConfigs } = seen.canary.status ?? {};
   const { revision } = target;
   if (revision === lastAppliedSpec) return undefined;
+  const begins = trackedConfigs === undefined || seen.configs === undefined;
   // Canaries that another system looked after carry a revision we cannot recompute: take over what runs.
   // Of a failed release the target holds what was refused: that is seen, but not promoted.
-  if (lastAppliedSpec !== undefined && !isOurs(lastAppliedSpec)) {
+  // Configs that were never looked at before, or no longer are, change what a revision is called and not what it is.
+  const renamed = lastAppliedSpec !== undefined && begins && templatePart(lastAppliedSpec) === templatePart(revision);
+  if (lastAppliedSpec !== undefined && (renamed || (!isOurs(lastAppliedSpec) && !configsChanged(seen)))) {
     const promoted = seen.canary.status?.phase === "Failed" ? {} : { lastPromotedSpec: revision };
     return perform(...writeStatus(seen, { lastAppliedSpec: revision, ...promoted }));
   }
   // Back to what the primary runs: nothing to release, but the revision that was left may come again.
   if (isPromoted(seen, revision)) return perform(...writeStatus(seen, { lastAppliedSpec: revision }));
   return throughGate(seen, target);
+}
+
+/** Whether configs are others than the ones that were noted, by whomever: their checksums are computed alike everywhere. */
+function configsChanged({ canary, configs }: Observation): boolean {
+  const noted = canary.status?.trackedConfigs;
+  if (noted === undefined || configs === undefined) return false;
+  const keys = Object.keys(configs);
+  return keys.length !== Object.keys(noted).length || keys.some((key) => configs[key] !== noted[key]);
 }
 
 /** Asks confirm-rollout and starts, or waits. Used at rest and while Waiting. */

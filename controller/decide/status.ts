@@ -17,7 +17,7 @@ export function writeStatus(seen: Observation, change: StatusChange): Action[] {
   const { message, waitingFor, stalled, ...fields } = change;
   const before = seen.canary.status ?? {};
   const now = new Date(seen.now).toISOString().replace(/\.\d+Z$/, "Z");
-  const merged: CanaryStatus = { failedChecks: 0, canaryWeight: 0, iterations: 0, ...before, ...fields };
+  const merged = withConfigs(seen, { failedChecks: 0, canaryWeight: 0, iterations: 0, ...before, ...fields });
   const moved = progressFields.some((field) => merged[field] !== before[field]);
   const conditions = conditionsOf(seen, merged, now, { message, waitingFor, stalled });
   const status: CanaryStatus = {
@@ -27,6 +27,13 @@ export function writeStatus(seen: Observation, change: StatusChange): Action[] {
     conditions,
   };
   return sameJson(status, before) ? [] : [{ kind: "status", status }];
+}
+
+/** The configs that belong to the revision that was seen last. */
+function withConfigs(seen: Observation, status: CanaryStatus): CanaryStatus {
+  if (seen.target === undefined || status.lastAppliedSpec !== seen.target.revision) return status;
+  const { trackedConfigs: _before, ...rest } = status;
+  return seen.configs === undefined ? rest : { ...rest, trackedConfigs: seen.configs };
 }
 
 /** Nothing can go on until somebody changes something. Told when the reason is news. */

@@ -47,6 +47,8 @@ export interface Observation {
   readonly primary: Workload | undefined;
   /** Why the target cannot be used at all (missing selector label, wrong kind); a known event text. */
   readonly obstacle?: string;
+  /** Checksums of the ConfigMaps and Secrets that are tracked, by `kind/name`; absent: none are tracked at all. */
+  readonly configs?: Readonly<Record<string, string>>;
   readonly objects: {
     readonly canaryService: Fit;
     readonly primaryService: Fit;

@@ -10,20 +10,26 @@ import {
   providersWith,
   type RawObject,
   shortfalls,
+  templatePart,
 } from "../../api/index.ts";
 import type { Answer, Observation, Workload } from "../decide/types.ts";
 import { routerFor, routers } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
+import { configRefs, countedRevision, type Tracked, trackedOf } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
+import { templateOf } from "../workloads/primary.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
 import { generatedService, type ServiceRole } from "../workloads/services.ts";
 import type { WorkloadKind } from "../workloads/workload.ts";
 import type { Caches } from "./caches.ts";
+import type { Configs } from "./configs.ts";
 import { allRefs, type Refs, refsOf } from "./refs.ts";
 import { canaryReplicas, scalerFacts, scalerFit } from "./scalers.ts";
 
 export interface ObserveOptions {
   readonly caches: Pick<Caches, "get" | "ready" | "controlledBy">;
+  /** Undefined: ConfigMaps and Secrets are not tracked. */
+  readonly configs: Pick<Configs, "of"> | undefined;
   readonly meshProvider: string;
   readonly selectorLabels: readonly string[];
   readonly drainMs: number;
@@ -41,14 +47,20 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
   const provider = providerOf(canary, options.meshProvider);
   const target = read(options, refs.target);
   const primary = read(options, refs.primary);
-  const obstacle = obstacleOf(canary, provider, kind, target, options);
+  const configs = tracking(canary, target, options.configs);
+  if (configs === "pending") return undefined;
+  const lacking = configs !== undefined && "obstacle" in configs ? configs.obstacle : undefined;
+  const tracked = configs !== undefined && "checksums" in configs ? configs : undefined;
+  const obstacle = obstacleOf(canary, provider, kind, target, options) ?? lacking;
   return {
     now: options.now,
     canary,
     provider,
-    target: target === undefined || kind === undefined ? undefined : targetFacts(canary, kind, target, options.now),
+    target:
+      target === undefined || kind === undefined ? undefined : targetFacts(canary, kind, target, tracked, options.now),
     primary: primary === undefined || kind === undefined ? undefined : primaryFacts(canary, kind, primary, options.now),
     ...(obstacle === undefined ? {} : { obstacle }),
+    ...(tracked === undefined ? {} : { configs: tracked.checksums }),
     objects: {
       canaryService: serviceFit(canary, "canary", refs, options, target),
       primaryService: serviceFit(canary, "primary", refs, options, target),
@@ -66,6 +78,14 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
     answers: options.answers,
     drainMs: options.drainMs,
   };
+}
+
+/** What the target refers to, as far as it is known; pending while something is being read. */
+function tracking(canary: Canary, target: RawObject | undefined, configs: ObserveOptions["configs"]) {
+  if (configs === undefined || target === undefined) return undefined;
+  const refs = configRefs(templateOf(target));
+  const find = configs.of(canary, refs);
+  return find === undefined ? "pending" : trackedOf(refs, find, canary.metadata.namespace ?? "");
 }
 
 function read(options: ObserveOptions, ref: Refs["target"]): RawObject | undefined {
@@ -107,14 +127,24 @@ function shortfallOf(canary: Canary, provider: string): string | undefined {
   );
 }
 
-function targetFacts(canary: Canary, kind: WorkloadKind, target: RawObject, now: number): Workload {
+function targetFacts(
+  canary: Canary,
+  kind: WorkloadKind,
+  target: RawObject,
+  tracked: Tracked | undefined,
+  now: number,
+): Workload {
   const marks = target.metadata.annotations ?? {};
-  const revision = revisionOf(kind, target);
+  const template = revisionOf(kind, target);
+  const revision = countedRevision(canary, template, tracked);
+  const { lastAppliedSpec = "" } = canary.status ?? {};
+  // Who changed a ConfigMap is not known: certainly not who wrote the template.
+  const isTemplateChange = revision === lastAppliedSpec || template !== templatePart(lastAppliedSpec);
   const wish = Number(marks[annotations.replicas]);
   return {
     revision,
     ...common(kind, target, canaryReadyThreshold(canary), canary, now, false),
-    authorship: authorshipOf(marks, revision),
+    authorship: isTemplateChange ? authorshipOf(marks, template) : {},
     ...(marks[annotations.replicas] !== undefined && Number.isInteger(wish) ? { wishedReplicas: wish } : {}),
     held: marks[annotations.held] !== undefined,
   };

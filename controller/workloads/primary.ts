@@ -3,14 +3,17 @@ import {
   type Canary,
   type Fields,
   fieldsOf,
+  knownKeys,
   ownerReferenceOf,
   primaryTargetName,
   type RawObject,
   type Resource,
   revisionOf,
   textsOf,
+  withConfigs,
   withoutParking,
 } from "../../api/index.ts";
+import { type Tracked, withPrimaryConfigs } from "./configs.ts";
 import { inherited, primaryTemplate } from "./template.ts";
 import type { PrimaryOptions, SelectorLabel } from "./workload.ts";
 
@@ -44,16 +47,26 @@ export function primaryWorkload(
       labels: { ...inherited(target.metadata.labels, options.includeLabelPrefix), ...primaryLabel },
       annotations: {
         ...inherited(target.metadata.annotations, options.includeLabelPrefix),
-        [annotations.revision]: revisionOfTarget(target),
+        [annotations.revision]: withConfigs(revisionOfTarget(target), options.tracked?.digest),
       },
       ownerReferences: [ownerReferenceOf(canary)],
     },
     spec: {
       ...spec,
       selector: { matchLabels: primaryLabel },
-      template: primaryTemplate(withoutParking(templateOf(target)), label),
+      template: templateOfPrimary(target, label, options.tracked),
     },
   };
+}
+
+function templateOfPrimary(target: RawObject, label: SelectorLabel, tracked: Tracked | undefined): Fields {
+  const template = fieldsOf(withoutParking(templateOf(target)));
+  if (tracked?.digest === undefined) return primaryTemplate(template, label);
+  const copy = primaryTemplate(withPrimaryConfigs(template, tracked), label);
+  const metadata = fieldsOf(copy["metadata"]);
+  // Pods do not notice that what they refer to has changed; this makes them be replaced then, and only then.
+  const notes = { ...textsOf(metadata["annotations"]), [knownKeys.templateId]: tracked.digest };
+  return { ...copy, metadata: { ...metadata, annotations: notes } };
 }
 
 /** The first label of the target's selector that we may use, or the known text that there is none. */

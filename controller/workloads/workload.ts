@@ -1,4 +1,5 @@
 import type { Canary, RawObject, Readiness, Resource } from "../../api/index.ts";
+import type { Tracked } from "./configs.ts";
 
 /** The one label by which target and primary are told apart: `value` selects the target's pods, `{value}-primary` the primary's. */
 export interface SelectorLabel {
@@ -16,6 +17,8 @@ export interface PrimaryOptions {
    * leaves out goes back to the default of 1, so either always state it by the same manager or never.
    */
   readonly replicas?: number;
+  /** What the primary gets copies of; absent: it uses the target's own. */
+  readonly tracked?: Tracked;
 }
 
 export interface ReadinessOptions {

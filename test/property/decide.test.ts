@@ -64,7 +64,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .constantFrom("w1:a", "w1:b", "w1:c", "w1:d")
+      .constantFrom("w1:a", "w1:b", "w1:c", "w1:d", "w1:a.x", "w1:a.y")
       .map((revision): Move => ({ kind: "revision", revision })),
   },
   { weight: 2, arbitrary: fc.boolean().map((good): Move => ({ kind: "metrics", good })) },
@@ -258,6 +258,13 @@ test("whatever happened, a kind world ends at rest: the revision is settled, wei
       const { phase, lastAppliedSpec, lastPromotedSpec } = world.status ?? {};
       assert.ok(phase === "Initialized" || phase === "Succeeded" || phase === "Failed", `ends in ${phase}`);
       assert.equal(lastAppliedSpec, world.target?.revision, "law 4: the last accepted revision is settled");
+      const content = world.target?.revision.split(".")[1];
+      const noted = content === undefined ? {} : { "configmap/settings": content };
+      assert.deepEqual(
+        world.status?.trackedConfigs,
+        noted,
+        "the status names the configs of the revision that was seen",
+      );
       if (phase !== "Failed")
         assert.equal(lastPromotedSpec, world.primary?.revision, "law 4: the status names what the primary runs");
       if (provider !== "kubernetes") assert.deepEqual(world.traffic, plannedTraffic(canaryOf(world), provider));

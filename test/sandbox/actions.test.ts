@@ -37,7 +37,15 @@ describe("actions on an API server", () => {
       controlledBy: () => [],
     };
     const { signal } = new AbortController();
-    await act(canary, action, { api, caches, meshProvider: provider, selectorLabels, includeLabelPrefix: [], signal });
+    await act(canary, action, {
+      api,
+      caches,
+      meshProvider: provider,
+      selectorLabels,
+      includeLabelPrefix: [],
+      configTracking: true,
+      signal,
+    });
   }
   const idOf = (object: RawObject): string => `${object.kind} ${keyOf(object.metadata)}`;
   const get = async (resource: ObjectRef["resource"], name: string): Promise<RawObject> => {

@@ -56,6 +56,7 @@ function aLoop({ templatesSynced = true } = {}) {
   };
   const options: LoopOptions = {
     settings: parseSettings(["--selector-labels", "app"]) as Settings,
+    configs: undefined,
     caches: {
       canaries: { get: () => objects.get("Canary shop") },
       controlledBy: () => [],

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { canaryResource, type RawObject } from "../../../api/index.ts";
+import { canaryResource, fieldsOf, type RawObject } from "../../../api/index.ts";
 import { type SkippingClock, skippingClock } from "../../unit/skippingClock.ts";
 import { controllerUser, type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
-import { aRelease } from "./manifests.ts";
+import { aRelease, podinfo, withEnvironment } from "./manifests.ts";
 
 /** What the controller costs the API server, as the API server counts it. */
 describe("the cost of a canary", () => {
@@ -37,7 +37,11 @@ describe("the cost of a canary", () => {
     };
     await cluster.apply(template);
     const metrics = [{ name: "good", templateRef: { name: "always-good" }, thresholdRange: { min: 99 } }];
-    await cluster.bootstrap(aRelease("cost", { stepWeight: 10, maxWeight: 60, metrics }));
+    await cluster.apply(aSecret("login"));
+    const [target] = await podinfo("cost");
+    assert.equal(target?.kind, "Deployment");
+    const { spec } = withEnvironment(target, [{ secretRef: { name: "login" } }]);
+    await cluster.bootstrap(aRelease("cost", { stepWeight: 10, maxWeight: 60, metrics }), fieldsOf(spec));
   });
   after(() => cluster.stop());
 
@@ -49,9 +53,17 @@ describe("the cost of a canary", () => {
   };
   const count = (): Record<string, number> => ({ ...cluster.sandbox.apiServer.requests()[controllerUser] });
 
+  const glance = () => cluster.api.get({ resource: canaryResource, namespace: "cost", name: "podinfo" });
+  const aSecret = (name: string): RawObject => ({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name, namespace: "cost" },
+    type: "Opaque",
+    data: { password: "YQ==" },
+  });
+
   it("idle for five minutes: not one request", async () => {
     const { resourceVersion } = cluster.canary("cost").metadata;
-    const glance = () => cluster.api.get({ resource: canaryResource, namespace: "cost", name: "podinfo" });
     // Round trips of our own give the controller's the time to arrive: first the last ones of the bootstrap, then any that a timer sets off.
     for (let turn = 0; turn < 30; turn++) await glance();
     const before = count();
@@ -61,6 +73,13 @@ describe("the cost of a canary", () => {
     }
     assert.deepEqual(since(before), {});
     assert.equal(cluster.canary("cost").metadata.resourceVersion, resourceVersion);
+  });
+
+  it("a Secret that nobody refers to: not one request, for a watch of metadata shows that it is another", async () => {
+    const before = count();
+    await cluster.apply(aSecret("other"));
+    for (let turn = 0; turn < 30; turn++) await glance();
+    assert.deepEqual(since(before), {});
   });
 
   it("a step: the status, the route, an event, and one query for the metric", async () => {

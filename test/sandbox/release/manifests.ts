@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadAll } from "js-yaml";
-import { type Canary, type CanarySpec, fieldsOf, type RawObject, type Resource } from "../../../api/index.ts";
+import { type Canary, type CanarySpec, fieldsOf, itemsOf, type RawObject, type Resource } from "../../../api/index.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 
@@ -39,6 +39,15 @@ export async function podinfoEverywhere(namespace: string): Promise<RawObject[]>
     const { replicas: _replicas, strategy: _strategy, progressDeadlineSeconds: _, ...spec } = fieldsOf(object["spec"]);
     return { ...object, kind: "DaemonSet", spec };
   });
+}
+
+/** A workload whose containers take their environment from there as well. */
+export function withEnvironment(workload: RawObject, envFrom: readonly object[]): RawObject {
+  const spec = fieldsOf(workload["spec"]);
+  const template = fieldsOf(spec["template"]);
+  const pod = fieldsOf(template["spec"]);
+  const containers = itemsOf(pod["containers"]).map((container) => ({ ...container, envFrom }));
+  return { ...workload, spec: { ...spec, template: { ...template, spec: { ...pod, containers } } } };
 }
 
 /** A strategic merge patch of podinfo's image. */

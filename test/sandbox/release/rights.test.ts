@@ -16,7 +16,14 @@ import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/ap
 import { createBreakGlass } from "../../../server/bypass.ts";
 import { aCanary, anIndex, aReview } from "../../unit/mutators/builders.ts";
 import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
-import { aRelease, aScaledObject, podinfoEverywhere, readYaml, scaledObjectDefinition } from "./manifests.ts";
+import {
+  aRelease,
+  aScaledObject,
+  podinfoEverywhere,
+  readYaml,
+  scaledObjectDefinition,
+  withEnvironment,
+} from "./manifests.ts";
 import { definitionsOf, referencesOf, sourcesOf } from "./routing.ts";
 
 /** Granted for what no request asks the sandbox: `role: verb group/resource`. */
@@ -180,7 +187,23 @@ describe("the rights of the two processes", () => {
 
   async function releaseDaemons(space: string): Promise<void> {
     await cluster.addNamespace(space);
-    await cluster.apply(...(await podinfoEverywhere(space)));
+    const data = { tls: "YQ==" };
+    await cluster.apply(
+      {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "settings", namespace: space },
+        data: { color: "blue" },
+      },
+      { apiVersion: "v1", kind: "Secret", metadata: { name: "login", namespace: space }, type: "Opaque", data },
+    );
+    await cluster.apply(
+      ...(await podinfoEverywhere(space)).map((object) =>
+        object.kind === "DaemonSet"
+          ? withEnvironment(object, [{ configMapRef: { name: "settings" } }, { secretRef: { name: "login" } }])
+          : object,
+      ),
+    );
     const targetRef = { apiVersion: "apps/v1", kind: "DaemonSet", name: "podinfo" } as const;
     await cluster.apply(aRelease(space, { stepWeight: 50 }, { targetRef }));
     await cluster.untilPhase(space, "Initialized");

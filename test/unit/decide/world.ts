@@ -144,12 +144,19 @@ export function observe(world: World): Observation {
       route: routed ? world.route : ("none" as const),
     },
     ...seenScaler(world),
+    configs: configsOf(world),
     traffic: routed ? world.traffic : undefined,
     canaryReplicas: world.primary?.replicas ?? 1,
     ...(world.lastRoundAt === undefined ? {} : { lastRoundAt: world.lastRoundAt }),
     answers: {},
     drainMs: 3_000,
   };
+}
+
+/** A revision `w1:a.x` is template `w1:a` with content `x` in the ConfigMap that it refers to. */
+function configsOf({ target }: World): Readonly<Record<string, string>> {
+  const content = target?.revision.split(".")[1];
+  return content === undefined ? {} : { "configmap/settings": content };
 }
 
 function seenScaler(world: World): Partial<Observation> {
