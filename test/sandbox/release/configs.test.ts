@@ -55,10 +55,16 @@ describe("ConfigMaps and Secrets of a target", { concurrency: true }, () => {
     assert.equal(copyOf("configmaps", "configs", "settings")?.metadata.ownerReferences?.[0]?.kind, "Canary");
 
     const visitors = cluster.visit("configs.example.com");
+    const copiedWhile: unknown[] = [];
+    const unfollow = cluster.look.watch("configmaps", ({ type, object: { metadata } }) => {
+      const isCopy = metadata.namespace === "configs" && metadata.name === "settings-primary";
+      if (isCopy && type === "MODIFIED") copiedWhile.push(cluster.canary("configs").status?.phase);
+    });
     await cluster.apply(aMap("configs", "settings", "green"));
     await cluster.untilTold("configs", "canary weight 25");
-    assert.deepEqual(copyOf("configmaps", "configs", "settings")?.["data"], { color: "blue" });
     await cluster.untilPhase("configs", "Succeeded");
+    unfollow();
+    assert.deepEqual([...new Set(copiedWhile)], ["Promoting"]);
     assert.deepEqual(copyOf("configmaps", "configs", "settings")?.["data"], { color: "green" });
     assert.notEqual(
       cluster.canary("configs").status?.trackedConfigs?.["configmap/settings"],
