@@ -25,6 +25,11 @@ const route = (canary: Canary) => `spec.service or spec.analysis of canary ${can
 
 const template = ["spec.template", "spec.selector"].map(field);
 const nginx = ["canary", "canary-weight", "canary-by-header", "canary-by-header-value", "canary-by-header-pattern"];
+const virtualService = ["http", "tcp", "hosts", "gateways"].map((name) => `spec.${name}`);
+const virtualNode = ["meshName", "podSelector", "listeners", "serviceDiscovery", "backends", "logging"].map(
+  (name) => `spec.${name}`,
+);
+const virtualServiceOfMesh = ["meshName", "virtualRouter", "routes", "provider"].map((name) => `spec.${name}`);
 
 /** Kinds that the API server itself knows. */
 export const ownedKinds: readonly OwnedKind[] = [
@@ -80,11 +85,12 @@ export const ownedRoutes: readonly OwnedKind[] = [
     ],
   },
   ownedRoute("split.smi-spec.io", "trafficsplits", "TrafficSplit", "spec.service", "spec.backends"),
-  ownedRoute("networking.istio.io", "virtualservices", "VirtualService", "spec.http", "spec.hosts", "spec.gateways"),
-  ownedRoute("networking.istio.io", "destinationrules", "DestinationRule", "spec"),
-  ownedRoute("appmesh.k8s.aws", "virtualnodes", "VirtualNode", "spec"),
-  ownedRoute("appmesh.k8s.aws", "virtualrouters", "VirtualRouter", "spec"),
-  ownedRoute("appmesh.k8s.aws", "virtualservices", "VirtualService", "spec"),
+  ownedRoute("networking.istio.io", "virtualservices", "VirtualService", ...virtualService),
+  ownedRoute("networking.istio.io", "destinationrules", "DestinationRule", "spec.host", "spec.trafficPolicy"),
+  // App Mesh itself notes what it made of an object in its spec.
+  ownedRoute("appmesh.k8s.aws", "virtualnodes", "VirtualNode", ...virtualNode),
+  ownedRoute("appmesh.k8s.aws", "virtualrouters", "VirtualRouter", "spec.listeners", "spec.routes"),
+  ownedRoute("appmesh.k8s.aws", "virtualservices", "VirtualService", ...virtualServiceOfMesh),
   ownedRoute("projectcontour.io", "httpproxies", "HTTPProxy", "spec.routes"),
   ownedRoute("gateway.solo.io", "routetables", "RouteTable", "spec.routes"),
   ownedRoute("gloo.solo.io", "upstreams", "Upstream", "spec"),

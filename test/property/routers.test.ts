@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { canonicalJson, providers, type RawObject } from "../../api/index.ts";
+import { canonicalJson, fieldsOf, ownedRoutes, providers, type RawObject } from "../../api/index.ts";
 import { routers } from "../../controller/routers/registry.ts";
 import { canariesOf, everyProvider, splitsOf } from "../unit/routers/providers.ts";
 
@@ -25,6 +25,22 @@ it("the registry has one router per provider", () => {
   assert.deepEqual(routers.map(({ provider }) => provider).toSorted(), [...providers].toSorted());
 });
 
+/** What a copy of a user's object says as the original does: following it is no drift, but it is not ours to guard. */
+const copied: Readonly<Record<string, readonly string[]>> = {
+  apisix: ["ingressClassName"],
+  nginx: ["tls"],
+  skipper: ["tls"],
+};
+
+/** Fields of the spec that we write into an object that the Canary owns, while admission lets others change them. */
+function unguarded(provider: string, { apiVersion, kind, spec }: RawObject): readonly string[] {
+  const group = apiVersion.split("/")[0];
+  const guarded = ownedRoutes.find((owned) => owned.group === group && owned.kind === kind)?.fields ?? [];
+  const names = guarded.filter(({ path }) => path[0] === "spec").map(({ path }) => path[1]);
+  const fields = Object.keys(fieldsOf(spec)).filter((name) => !copied[provider]?.includes(name));
+  return names.includes(undefined) ? [] : fields.filter((name) => !names.includes(name));
+}
+
 for (const provided of everyProvider) {
   const { router, holding } = provided;
   const canaries = canariesOf(provided);
@@ -42,6 +58,18 @@ for (const provided of everyProvider) {
           assert.deepEqual(router.read(canary, holding(...live)), wanted);
           assert.equal(router.fit(canary, holding(...live)), "fits");
           assert.notEqual(router.fit(canary, holding()), "fits");
+        }),
+      );
+    });
+
+    it("makes nothing in an object of the Canary that admission does not guard", () => {
+      fc.assert(
+        fc.property(canaries, traffic, (canary, wanted) => {
+          const made = router.render(canary, wanted, holding()).filter(isOwned);
+          assert.deepEqual(
+            made.flatMap((object) => unguarded(provided.name, object)),
+            [],
+          );
         }),
       );
     });
