@@ -122,9 +122,6 @@ function decodePatched(
   patch: unknown,
 ): KubeObject {
   const patched = patchedCopy(call, live, type, patch);
-  // Decoding changes the copy.
-  const schema = call.request.resource.strategy.schema(call.request.version);
-  const text = type === "strategic" ? "" : quotedDocument(patched, schema, type, patch);
   try {
     return decodeObject(call, patched, choices.fieldValidation, live);
   } catch (error) {
@@ -132,10 +129,17 @@ function decodePatched(
     const told = error.message.replace(/^.*cannot be handled as an? \S+: /, "");
     // A strategic patch is decoded field by field, by a decoder that knows less about where it is.
     const why = type === "strategic" ? told.replace(/^json: cannot .* of type (\S+)$/, "unrecognized type: $1") : told;
-    const shown = type === "strategic" ? go(spentPatch(live, patch, strategicSchema(call))) : text;
+    const shown =
+      type === "strategic" ? go(spentPatch(live, patch, strategicSchema(call))) : quoted(call, live, type, patch);
     const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
     throw invalid("", "", "", [{ reason: "FieldValueInvalid", field: "patch", message }]);
   }
+}
+
+/** Made when it is told: decoding has changed the first copy by then, and most patches can be decoded. */
+function quoted(call: Call, live: KubeObject, type: "json" | "merge", patch: unknown): string {
+  const { resource, version } = call.request;
+  return quotedDocument(patchedCopy(call, live, type, patch), resource.strategy.schema(version), type, patch);
 }
 
 function patchedCopy(call: Call, live: KubeObject, type: Exclude<PatchType, "apply">, patch: unknown): KubeObject {
