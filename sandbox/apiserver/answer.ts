@@ -39,8 +39,17 @@ export class Answer {
     this.#send(code, form.media, [encodeDocument(form, document)]);
   }
 
-  pieces(code: number, pieces: readonly string[]): void {
-    this.#send(code, "application/json", pieces);
+  /**
+   * The pieces of a document. A long one is made and sent at the pace at which it is read, for all of it at once would be in
+   * memory several times; nobody knows its length beforehand, as on a real server.
+   */
+  pieces(code: number, pieces: Iterable<string>): void {
+    const blocks = inBlocks(pieces);
+    const { value: first = "" } = blocks.next();
+    const second = blocks.next();
+    if (second.done === true) this.#send(code, "application/json", [first]);
+    else if (this.#compress) this.#send(code, "application/json", [first, second.value, ...blocks]);
+    else this.#sendBlocks(code, "application/json", [first, second.value], blocks);
   }
 
   text(code: number, text: string): void {
@@ -92,10 +101,6 @@ export class Answer {
     const size = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
     if (!this.#compress || size < compressFrom) {
       this.#head(code, type, size);
-      if (size > blockSize) {
-        this.#sendBlocks(pieces);
-        return;
-      }
       response.cork();
       // Headers that leave together with a text are encoded like it; bytes leave our warnings as they are.
       for (const piece of pieces) response.write(this.#warnings.size > 0 ? Buffer.from(piece) : piece);
@@ -112,14 +117,16 @@ export class Answer {
     });
   }
 
-  /** A long answer at the pace at which it is read: all of it at once would be in memory several times. */
-  #sendBlocks(pieces: readonly string[]): void {
+  #sendBlocks(code: number, type: string, made: string[], rest: Iterator<string, undefined>): void {
     const response = this.#response;
-    let next = 0;
+    this.#setCommon(type);
+    response.writeHead(code);
     const more = (): void => {
-      while (next < pieces.length) {
-        let block = "";
-        for (; next < pieces.length && block.length < blockSize; next += 1) block += pieces[next];
+      for (
+        let block = made.shift() ?? rest.next().value;
+        block !== undefined;
+        block = made.shift() ?? rest.next().value
+      ) {
         if (!response.write(Buffer.from(block))) return void response.once("drain", more);
       }
       response.end();
@@ -138,6 +145,17 @@ export class Answer {
     const lines = [...warningLines([...this.#warnings])];
     if (lines.length > 0) this.#response.setHeader("Warning", lines);
   }
+}
+
+function* inBlocks(pieces: Iterable<string>): Generator<string, undefined> {
+  let block = "";
+  for (const piece of pieces) {
+    block += piece;
+    if (block.length < blockSize) continue;
+    yield block;
+    block = "";
+  }
+  if (block !== "") yield block;
 }
 
 function* warningLines(warnings: readonly string[]): Iterable<string> {

@@ -76,7 +76,7 @@ async function answerList(cluster: Cluster, call: Call, exchange: Exchange): Pro
   }
   const document =
     form.as === "object"
-      ? JSON.parse(encodeList(resource, apiVersionOf(resource.group, version), page).join(""))
+      ? JSON.parse([...encodeList(resource, apiVersionOf(resource.group, version), page)].join(""))
       : presentList(form, resource, version, page, cluster.now());
   exchange.answer.document(200, form, document);
 }

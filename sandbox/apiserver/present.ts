@@ -92,17 +92,16 @@ export function encodeObject(object: KubeObject): string {
   return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)}${comma}${rest}`;
 }
 
-/** The pieces of a list; joined they are one JSON document. Items of built-in kinds carry no kind, as on a real server. */
-export function encodeList(resource: Resource, apiVersion: string, page: Page): string[] {
+/** The pieces of a list, each made when it is asked for; joined they are one JSON document. Items of built-in kinds carry no kind, as on a real server. */
+export function* encodeList(resource: Resource, apiVersion: string, page: Page): Iterable<string> {
   const metadata = listMetadata(page, resource.custom);
   const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
-  const pieces = [head];
+  yield head;
   for (const [index, item] of page.items.entries()) {
     const text = resource.custom ? encodeObject(item) : `{${encodedRest(item)}`;
-    pieces.push(index === 0 ? text : `,${text}`);
+    yield index === 0 ? text : `,${text}`;
   }
-  pieces.push("]}\n");
-  return pieces;
+  yield "]}\n";
 }
 
 /** Lists of custom resources have an empty `continue`, others none. */
