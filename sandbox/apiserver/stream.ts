@@ -1,18 +1,12 @@
-import type { ServerResponse } from "node:http";
 import type { Call, Cluster } from "./cluster.ts";
 import type { Exchange } from "./handlers.ts";
 import type { WatchStream } from "./interference.ts";
+import { Outlet } from "./outlet.ts";
 import { eventLine, type Form, negotiate } from "./present.ts";
 import { statusOf } from "./status.ts";
 import { eventTable, partialOf } from "./tables.ts";
 import type { KubeObject } from "./types.ts";
 import { openWatch, type StreamEvent } from "./watch.ts";
-
-/** A watcher that reads so slowly that this much waits for it is cut off; it can start over. */
-const largestBacklog = 64 * 1024 * 1024;
-
-/** Events that follow one another more quickly than this leave together. */
-const gatherMs = 20;
 
 /** Answers a watch with one JSON document per line. */
 export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): void {
@@ -49,60 +43,6 @@ export function streamWatch(cluster: Cluster, call: Call, exchange: Exchange): v
     end: () => outlet.whenFree(end),
   });
   if (ended) stop();
-}
-
-/** Where the lines of a stream leave: at once when it was quiet before, gathered when they come thick and fast. */
-class Outlet {
-  readonly #response: ServerResponse;
-  #waiting: Buffer[] = [];
-  #pause: NodeJS.Timeout | undefined;
-  #held = false;
-  #then: (() => void) | undefined;
-
-  constructor(response: ServerResponse) {
-    this.#response = response;
-  }
-
-  send(line: Buffer): void {
-    this.#waiting.push(line);
-    if (this.#pause === undefined) this.#flush();
-  }
-
-  hold(): void {
-    this.#held = true;
-  }
-
-  release(): void {
-    this.#held = false;
-    this.#flush();
-    this.#then?.();
-  }
-
-  /** Calls back at once, or when the outlet is no longer held: a held stream does not tell its end either. */
-  whenFree(then: () => void): void {
-    if (this.#held) this.#then = then;
-    else then();
-  }
-
-  end(): void {
-    this.#flush();
-    clearTimeout(this.#pause);
-    this.#response.end();
-  }
-
-  #flush(): void {
-    if (this.#held) return;
-    const lines = this.#waiting;
-    if (lines.length === 0) return;
-    this.#waiting = [];
-    this.#response.write(lines.length === 1 ? lines[0] : Buffer.concat(lines));
-    if (this.#response.writableLength > largestBacklog) this.#response.destroy();
-    clearTimeout(this.#pause);
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
-      this.#flush();
-    }, gatherMs);
-  }
 }
 
 /** Turns events into lines of the form that the watcher asked for. */
