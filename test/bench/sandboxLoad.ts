@@ -12,17 +12,37 @@ export interface Load {
   readonly seconds: number;
 }
 
-export interface LoadFigures {
+/** How the watches lie over the objects: each has its part of them, by a label selector, or each has them all. */
+export const shapes = ["divided", "all"] as const;
+export type Shape = (typeof shapes)[number];
+
+export interface StartFigures {
   readonly startMs: number;
   readonly listMs: number;
   readonly listMegabytes: number;
+}
+
+export interface LoadFigures {
+  /** Writes a second that the server took from the clients. */
   readonly writesPerSecond: number;
+  /** The same up to the moment when the last watch had the last event: what can go on for ever. */
+  readonly heldPerSecond: number;
   readonly events: number;
+  /** Events that a watch should have had and had not. */
+  readonly missedEvents: number;
   /** Watches whose view at the end was not what a list showed. */
   readonly watchesAstray: number;
   /** From the last answer to a write to the last event. */
   readonly lagMs: number;
+  /** The most that the process had in memory from the first watch to the last event. */
   readonly memoryMegabytes: number;
+  /** Of one processor, which it shares with its clients. */
+  readonly processorPercent: number;
+}
+
+export interface LoadBench {
+  readonly start: StartFigures;
+  readonly shapes: Readonly<Record<Shape, LoadFigures>>;
 }
 
 const NAMESPACE = "default";
@@ -32,39 +52,50 @@ const PADDING = 3000;
 const WRITERS = 24;
 const SETTLE_WITHIN_MS = 30_000;
 
-/** Runs a sandbox as a process of its own and looks at it as its clients do. */
-export async function measureLoad(load: Load): Promise<LoadFigures> {
+/** Runs a sandbox as a process of its own and looks at it as its clients do, once for each shape. */
+export async function measureLoad(load: Load): Promise<LoadBench> {
   const sandbox = await startSandboxProcess();
+  const api = new Api(sandbox.kubeconfig);
   try {
-    const api = new Api(sandbox.kubeconfig);
-    await createDeployments(api, load.deployments);
-    const listing = await atRest(api);
-    const views = await openWatches(api, load.watches, listing.view, listing.version);
-    const written = await writeSteadily(api, load);
-    const memoryMegabytes = memoryOf(sandbox.child);
-    const { lag, expected } = await settled(api, views);
-    const astray = views.filter((view) => !sameView(view.versions, expected)).length;
-    for (const view of views) view.close();
-    api.close();
-    return {
-      startMs: sandbox.startMs,
-      listMs: listing.milliseconds,
-      listMegabytes: Math.round(listing.bytes / 1e5) / 10,
-      writesPerSecond: written,
-      events: views.reduce((sum, view) => sum + view.events, 0),
-      watchesAstray: astray,
-      lagMs: lag,
-      memoryMegabytes,
-    };
+    await createDeployments(api, load);
+    const { milliseconds, bytes } = await atRest(api);
+    const start = { startMs: sandbox.startMs, listMs: milliseconds, listMegabytes: Math.round(bytes / 1e5) / 10 };
+    const divided = await measureShape(api, sandbox.child, load, "divided");
+    return { start, shapes: { divided, all: await measureShape(api, sandbox.child, load, "all") } };
   } finally {
+    api.close();
     sandbox.child.kill("SIGTERM");
     await once(sandbox.child, "close");
   }
 }
 
+async function measureShape(api: Api, { pid }: ChildProcess, load: Load, shape: Shape): Promise<LoadFigures> {
+  const listing = await atRest(api);
+  const views = await openWatches(api, load.watches, listing, shape);
+  const used = watchUse(pid);
+  const begun = performance.now();
+  const writes = await writeSteadily(api, load);
+  const written = performance.now();
+  const lag = await settled(api, views);
+  const { memoryMegabytes, processorPercent } = used.stop();
+  for (const view of views) view.close();
+  const events = views.reduce((sum, view) => sum + view.events, 0);
+  const perSecond = (milliseconds: number) => Math.round((writes * 1000) / milliseconds);
+  return {
+    writesPerSecond: perSecond(written - begun),
+    heldPerSecond: perSecond(written - begun + lag),
+    events,
+    missedEvents: writes * (shape === "all" ? load.watches : 1) - events,
+    watchesAstray: views.filter(isAstray).length,
+    lagMs: lag,
+    memoryMegabytes,
+    processorPercent,
+  };
+}
+
 async function startSandboxProcess(): Promise<{ child: ChildProcess; startMs: number; kubeconfig: string }> {
   const begun = performance.now();
-  const child = spawn(process.execPath, ["weir.ts", "sandbox", "--json", "--no-prometheus"], {
+  const child = spawn(process.execPath, ["weir.mjs", "sandbox", "--json", "--no-prometheus"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   child.stdout.setEncoding("utf8");
@@ -73,10 +104,30 @@ async function startSandboxProcess(): Promise<{ child: ChildProcess; startMs: nu
   return { child, startMs: Math.round(performance.now() - begun), kubeconfig: JSON.parse(said).kubeconfig };
 }
 
-/** Resident memory, from the system. */
-function memoryOf({ pid }: ChildProcess): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
+const MEMORY_EVERY_MS = 100;
+const TICKS_PER_SECOND = 100;
+
+/** Resident memory and processor time of a process, from the system. */
+function watchUse(pid: number | undefined): { stop(): Pick<LoadFigures, "memoryMegabytes" | "processorPercent"> } {
+  let most = 0;
+  const look = (): void => {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    most = Math.max(most, Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
+  };
+  const seconds = (): number => {
+    const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+  };
+  const [begun, usedBefore] = [performance.now(), seconds()];
+  const timer = setInterval(look, MEMORY_EVERY_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      look();
+      const processorPercent = Math.round(((seconds() - usedBefore) * 100_000) / (performance.now() - begun));
+      return { memoryMegabytes: Math.round(most), processorPercent };
+    },
+  };
 }
 
 class Api {
@@ -150,17 +201,23 @@ async function inParallel(count: number, task: (index: number) => Promise<unknow
   await Promise.all(Array.from({ length: WRITERS }, worker));
 }
 
-function createDeployments(api: Api, count: number): Promise<void> {
-  return inParallel(count, (index) => api.send("POST", DEPLOYMENTS, JSON.stringify(deploymentOf(index))));
+function createDeployments(api: Api, { deployments, watches }: Load): Promise<void> {
+  return inParallel(deployments, (index) =>
+    api.send("POST", DEPLOYMENTS, JSON.stringify(deploymentOf(index, index % watches))),
+  );
 }
 
-function deploymentOf(index: number): unknown {
-  const name = `app-${String(index).padStart(5, "0")}`;
+function nameOf(index: number): string {
+  return `app-${String(index).padStart(5, "0")}`;
+}
+
+function deploymentOf(index: number, part: number): unknown {
+  const name = nameOf(index);
   const labels = { app: name };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
-    metadata: { name, labels },
+    metadata: { name, labels: { ...labels, part: `${part}` } },
     spec: {
       // No pods, and paused: what is measured is the API server, not ten thousand rollouts.
       replicas: 0,
@@ -198,16 +255,24 @@ async function timedList(api: Api): Promise<Listing> {
 
 interface Watching {
   readonly versions: View;
+  /** Of a view of everything, what this watch should show. */
+  readonly part: (whole: View) => View;
+  expected: View;
   events: number;
   close: () => void;
 }
 
-async function openWatches(api: Api, count: number, view: View, version: string): Promise<Watching[]> {
+async function openWatches(api: Api, count: number, { view, version }: Listing, shape: Shape): Promise<Watching[]> {
   const views: Watching[] = [];
-  await inParallel(count, async () => {
-    const watching: Watching = { versions: new Map(view), events: 0, close: () => undefined };
+  await inParallel(count, async (index) => {
+    const whole = shape === "all";
+    const isMine = (name: string): boolean => Number(name.slice("app-".length)) % count === index;
+    const part = (all: View): View => (whole ? all : new Map([...all].filter(([name]) => isMine(name))));
+    const versions = new Map(part(view));
+    const watching: Watching = { versions, part, expected: versions, events: 0, close: () => undefined };
     views.push(watching);
-    const path = `${DEPLOYMENTS}?watch=true&resourceVersion=${version}&timeoutSeconds=600`;
+    const selector = whole ? "" : `&labelSelector=part%3D${index}`;
+    const path = `${DEPLOYMENTS}?watch=true&resourceVersion=${version}&timeoutSeconds=600${selector}`;
     watching.close = await api.watch(path, linesInto(watching));
   });
   return views;
@@ -244,7 +309,10 @@ function take(watching: Watching, head: string): void {
   else watching.versions.set(name, version);
 }
 
-/** Patches at the pace asked for, if the server keeps up with it. Answers with the pace that was reached. */
+/** Every write changes something, whatever was written before. */
+let turns = 0;
+
+/** Patches at the pace asked for, if the server keeps up with it. Answers with the number of writes. */
 async function writeSteadily(api: Api, { deployments, writesPerSecond, seconds }: Load): Promise<number> {
   const count = writesPerSecond * seconds;
   const begun = performance.now();
@@ -252,22 +320,24 @@ async function writeSteadily(api: Api, { deployments, writesPerSecond, seconds }
     const due = begun + (index * 1000) / writesPerSecond;
     const early = due - performance.now();
     if (early > 1) await new Promise((resolve) => setTimeout(resolve, early));
-    const name = `app-${String((index * 7919) % deployments).padStart(5, "0")}`;
-    const body = JSON.stringify({ metadata: { labels: { turn: String(index) } } });
+    const name = nameOf((index * 7919) % deployments);
+    const body = JSON.stringify({ metadata: { labels: { turn: `${turns + index}` } } });
     await api.send("PATCH", `${DEPLOYMENTS}/${name}`, body, "application/merge-patch+json");
   });
-  return Math.round((count * 1000) / (performance.now() - begun));
+  turns += count;
+  return count;
 }
 
 /** Waits until every view is as it should be. */
-async function settled(api: Api, views: readonly Watching[]): Promise<{ lag: number; expected: View }> {
+async function settled(api: Api, views: readonly Watching[]): Promise<number> {
   const begun = performance.now();
   const { view: expected, milliseconds } = await atRest(api);
-  while (views.some((view) => !sameView(view.versions, expected))) {
+  for (const view of views) view.expected = view.part(expected);
+  while (views.some(isAstray)) {
     if (performance.now() - begun > SETTLE_WITHIN_MS) break;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return { lag: Math.max(0, Math.round(performance.now() - begun) - milliseconds), expected };
+  return Math.max(0, Math.round(performance.now() - begun) - milliseconds);
 }
 
 /** The list when the controllers have done what there is to do. */
@@ -277,6 +347,10 @@ async function atRest(api: Api): Promise<Listing> {
     const second = await timedList(api);
     if (sameView(first.view, second.view)) return second;
   }
+}
+
+function isAstray({ versions, expected }: Watching): boolean {
+  return !sameView(versions, expected);
 }
 
 function sameView(seen: View, expected: View): boolean {
