@@ -25,7 +25,7 @@ interface Answer {
   readonly body: { message?: string; reason?: string; [field: string]: unknown };
 }
 
-describe("faults", { timeout: 30_000 }, () => {
+describe("faults", { timeout: 120_000 }, () => {
   const log: LogLine[] = [];
   let sandbox: Sandbox;
   let api: Client;
@@ -292,7 +292,7 @@ describe("faults", { timeout: 30_000 }, () => {
   it("and from a terminal", async () => {
     const run = async (...args: string[]) => {
       const words = ["weir.ts", "sandbox", "fault", ...args, "--kubeconfig", sandbox.kubeconfigPath];
-      const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"], timeout: 10_000 });
+      const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
       let said = "";
       for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said += chunk));
       const [code] = await once(child, "close");
