@@ -88,7 +88,9 @@ export class Outlet {
  * each: of everything a watch costs, that was the greater half.
  */
 function writeChunk(response: ServerResponse, chunk: Buffer, done?: () => void): void {
-  response.socket?.write(chunk, done);
+  // Behind another request on the same connection there is none yet: such a watcher has to come again, rather than miss events.
+  if (response.socket === null) response.destroy();
+  else response.socket.write(chunk, done);
 }
 
 interface Batch {
