@@ -74,6 +74,7 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
     index: cache.index,
     lookAround,
     mayCall: callers?.mayCall,
+    breakGlass,
     log,
     metrics,
     mostInFlight,
