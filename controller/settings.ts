@@ -95,7 +95,10 @@ export const help = `weir controller: watches canaries, brings traffic over step
   --leader-election-namespace N where the Lease lives (weir-system)
   --cluster-name NAME           named in every alert
   --slack-url URL               where alerts of canaries without their own go (or SLACK_URL), with
-    --slack-channel NAME, --slack-user NAME (flagger), --slack-token TOKEN (SLACK_TOKEN), --slack-proxy-url URL (SLACK_PROXY_URL)
+    --slack-channel NAME        channel of these alerts
+    --slack-user NAME           who says them (flagger)
+    --slack-token TOKEN         token of a bot (or SLACK_TOKEN)
+    --slack-proxy-url URL       proxy on the way there (or SLACK_PROXY_URL)
   --msteams-url URL             the same for Microsoft Teams (MSTEAMS_URL), with --msteams-proxy-url URL (MSTEAMS_PROXY_URL)
   --event-webhook URL           told every event of canaries without event hooks of their own (EVENT_WEBHOOK_URL)
   --drain-seconds N             how long a workload without traffic is kept (3)
