@@ -35,6 +35,8 @@ export const annotations = {
   held: "weir.sh/held",
   /** Value "off" on a Canary: admission leaves the workload alone. */
   admission: "weir.sh/admission",
+  /** On an object of ours: why somebody with the right to wants to write what is ours on it. */
+  bypass: "weir.sh/bypass",
 } as const;
 
 /** Keys that users and tools of these kinds know. */

@@ -1,4 +1,5 @@
 import {
+  annotations,
   type Canary,
   canonicalJson,
   type FieldIssue,
@@ -9,7 +10,7 @@ import {
   ownedRoutes,
 } from "../api/index.ts";
 import { canaryWith, careless, controllingCanary, writtenName } from "./care.ts";
-import { fieldAt } from "./fields.ts";
+import { fieldAt, textAt } from "./fields.ts";
 import { type AdmissionRequest, type Index, type Outcome, untouched } from "./types.ts";
 
 const byKind = new Map([...ownedKinds, ...ownedRoutes].map((owned) => [`${owned.group}/${owned.kind}`, owned]));
@@ -79,19 +80,27 @@ function refusal(
     kind: "refused",
     why: what === "Deletion" ? "DeletionRefused" : "OwnedFieldsRefused",
     issues,
-    bypass: { namespace: request.namespace ?? "", canary: name },
+    // The right alone is not enough: whoever administers a cluster has every right, and writes here by mistake as others do.
+    ...(isMeant(request) ? { bypass: { namespace: request.namespace ?? "", canary: name } } : {}),
     audit: { canary: name, fields: issues.map(({ field }) => field).join(" ") },
   };
 }
 
+const exception = `to do it all the same, with the right to bypass, annotate it first with ${annotations.bypass}=<why>`;
+
+/** Whether the object says why it is written although it is ours. */
+function isMeant({ object, oldObject }: AdmissionRequest): boolean {
+  return [object, oldObject].some((each) => textAt(each, "metadata", "annotations", annotations.bypass)?.trim());
+}
+
 function deletion(request: AdmissionRequest, canary: Canary, owned: OwnedKind): FieldIssue {
   const name = writtenName(request);
-  const message = `Forbidden: canary ${canary.metadata.name} owns ${owned.kind} ${name}: delete the Canary instead`;
+  const message = `Forbidden: canary ${canary.metadata.name} owns ${owned.kind} ${name}: delete the Canary instead (${exception})`;
   return { field: "metadata.name", reason: "FieldValueForbidden", message };
 }
 
 function forbidden(field: string, canary: Canary, instead: string): FieldIssue {
-  const message = `Forbidden: canary ${canary.metadata.name} owns this field: change ${instead} instead`;
+  const message = `Forbidden: canary ${canary.metadata.name} owns this field: change ${instead} instead (${exception})`;
   return { field, reason: "FieldValueForbidden", message };
 }
 

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type CanarySpec, driftMarks, fieldsOf, ownerReferenceOf, type Phase } from "../../../api/index.ts";
+import {
+  annotations,
+  type CanarySpec,
+  driftMarks,
+  fieldsOf,
+  ownerReferenceOf,
+  type Phase,
+} from "../../../api/index.ts";
 import type { AdmissionRequest, Mutator, Outcome } from "../../../mutators/types.ts";
 import { prove } from "../../../server/proof.ts";
 import { readReview } from "../../../server/review.ts";
@@ -268,16 +275,19 @@ for (const [name, owned, expected] of onOwned) {
     const canary = aCanary({ name: "owner", target: request.name ?? "podinfo" });
     const metadata =
       owned === "generated" ? { ownerReferences: [ownerReferenceOf(canary)] } : { annotations: driftMarks };
-    const marked = (object: unknown) =>
+    const marked = (object: unknown, more: object = metadata) =>
       object === null
         ? null
-        : { ...fieldsOf(object), metadata: { ...fieldsOf(fieldsOf(object)["metadata"]), ...metadata } };
+        : { ...fieldsOf(object), metadata: { ...fieldsOf(fieldsOf(object)["metadata"]), ...more } };
     const ofIt = { ...request, object: marked(request.object), oldObject: marked(request.oldObject) };
     const outcome = mutator(ofIt, anIndex([canary]));
     const fields = outcome.kind === "refused" ? outcome.issues.map(({ field }) => field) : [];
     assert.equal([summary(outcome), ...fields].join(" "), expected);
     if (outcome.kind === "refused") {
-      assert.deepEqual(outcome.bypass, { namespace: "demo", canary: "owner" });
+      assert.equal(outcome.bypass, undefined, "a right that nobody meant to use");
+      const why = { annotations: { [annotations.bypass]: "incident 42" } };
+      const meant = mutator({ ...ofIt, oldObject: marked(ofIt.oldObject, why) }, anIndex([canary]));
+      assert.deepEqual(meant.kind === "refused" && meant.bypass, { namespace: "demo", canary: "owner" });
     }
   });
 }
