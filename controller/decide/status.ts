@@ -1,4 +1,5 @@
 import type { CanaryCondition, CanaryStatus, Phase } from "../../api/index.ts";
+import { withCookies } from "./cookies.ts";
 import { wait } from "./round.ts";
 import type { Action, Decision, Observation } from "./types.ts";
 
@@ -17,7 +18,8 @@ export function writeStatus(seen: Observation, change: StatusChange): Action[] {
   const { message, waitingFor, stalled, ...fields } = change;
   const before = seen.canary.status ?? {};
   const now = new Date(seen.now).toISOString().replace(/\.\d+Z$/, "Z");
-  const merged = withConfigs(seen, { failedChecks: 0, canaryWeight: 0, iterations: 0, ...before, ...fields });
+  const counted = { failedChecks: 0, canaryWeight: 0, iterations: 0, ...before, ...fields };
+  const merged = withCookies(seen, withConfigs(seen, counted));
   const moved = progressFields.some((field) => merged[field] !== before[field]);
   const conditions = conditionsOf(seen, merged, now, { message, waitingFor, stalled });
   const status: CanaryStatus = {

@@ -16,9 +16,9 @@ export interface Cookie {
 }
 
 /**
- * The rules of affinity for a split. The cookies come from the status, where they are made once per release; without one in the
- * status yet, nobody is sticky. With no share for the canary, a cookie that is still current counts as the one to clean up: the status
- * may be written just before or just after the route.
+ * The rules of affinity for a split. The cookies come from the status, where they are made once per release, and which is written before
+ * the route. So with no share for the canary only the previous cookie counts: a current one has met nobody yet. And while there is
+ * still a share but no current cookie, it is the previous one that clients carry.
  */
 export function affinityOf(canary: Canary, traffic: Traffic, options: { readonly primaryCookie: boolean }): Affinity {
   const settings = analysisOf(canary).sessionAffinity;
@@ -27,17 +27,18 @@ export function affinityOf(canary: Canary, traffic: Traffic, options: { readonly
   }
   const { sessionAffinityCookie, previousSessionAffinityCookie, primarySessionAffinityCookie } = canary.status ?? {};
   if (traffic.canary === 0) {
-    const over = sessionAffinityCookie || previousSessionAffinityCookie;
+    const over = previousSessionAffinityCookie;
     return over
       ? { kind: "cleanup", cookie: { pattern: patternOf(over), setCookie: `${over}; Max-Age=-1` } }
       : { kind: "off" };
   }
-  if (!sessionAffinityCookie) {
+  const current = sessionAffinityCookie || previousSessionAffinityCookie;
+  if (!current) {
     return { kind: "off" };
   }
   const sticky: Cookie = {
-    pattern: patternOf(sessionAffinityCookie),
-    setCookie: withAttributes(sessionAffinityCookie, settings.maxAge || 86400, settings),
+    pattern: patternOf(current),
+    setCookie: withAttributes(current, settings.maxAge || 86400, settings),
   };
   if (!options.primaryCookie || !settings.primaryCookieName || !primarySessionAffinityCookie) {
     return { kind: "sticky", canary: sticky };

@@ -109,6 +109,10 @@ const shape = fc.constantFrom<Shape>(
     analysis: { iterations: 2, match: [{ headers: { "x-canary": { exact: "insider" } } }] },
     provider: "gatewayapi:v1",
   },
+  {
+    analysis: { stepWeight: 25, maxWeight: 50, sessionAffinity: { cookieName: "sid", primaryCookieName: "psid" } },
+    provider: "gatewayapi:v1",
+  },
   { analysis: { iterations: 2 }, provider: "kubernetes" },
   { analysis: { stepWeight: 20, maxWeight: 60 }, provider: "gatewayapi:v1", options: { kind: "DaemonSet" } },
   { analysis: { stepWeight: 50, maxWeight: 100 }, provider: "gatewayapi:v1", options: { scaler: "hpa" } },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { stepWeights } from "../../api/index.ts";
+import { analysisOf, stepWeights } from "../../api/index.ts";
 import type { Action, Observation } from "../../controller/decide/types.ts";
 import type { World } from "../unit/decide/world.ts";
 
@@ -24,6 +24,8 @@ export function hold(
     for (const share of [traffic.primary, traffic.canary])
       assert.ok(Number.isInteger(share) && share >= 0 && share <= 100, "law 1: whole percents");
     assert.equal(traffic.primary + traffic.canary, 100, "law 1: weights sum to 100");
+    if (traffic.canary > 0 && analysisOf(seen.canary).sessionAffinity !== undefined)
+      assert.ok(seen.canary.status?.sessionAffinityCookie, "law 9: nobody gets a cookie that the status does not know");
     const before = seen.traffic !== undefined && "primary" in seen.traffic ? seen.traffic : undefined;
     if (before !== undefined && traffic.canary > before.canary && action.kind === "shift")
       assert.ok((seen.target?.available ?? 0) > 0, "law 2: nobody is routed to an empty canary");
@@ -82,6 +84,13 @@ function judgeStatus(
     assert.equal(after.canaryWeight, next, "law 1: weights rise by the plan");
     assert.equal(after.failedChecks, before.failedChecks, "law 1: no step on a failed check");
   }
+  const { sessionAffinityCookie: carried, previousSessionAffinityCookie: over } = before;
+  if (after.sessionAffinityCookie && carried)
+    assert.equal(after.sessionAffinityCookie, carried, "law 9: who is on the canary stays there");
+  if (after.sessionAffinityCookie && !carried)
+    assert.notEqual(after.sessionAffinityCookie, over, "law 9: every run has a cookie of its own");
+  if (!after.sessionAffinityCookie && carried)
+    assert.equal(after.previousSessionAffinityCookie, carried, "law 9: what was handed out is taken away");
   if (after.phase === "Failed" && before.phase === "Progressing")
     assert.equal(after.canaryWeight, 0, "law 1: a failure takes everything back in one step");
 }

@@ -175,7 +175,8 @@ function eyes(look: Client, told: Told) {
   const routed: ReleaseCluster["routed"] = (namespace) => {
     const rules = look.get("httproutes.gateway.networking.k8s.io", namespace, "podinfo")?.["spec"]?.rules ?? [];
     const backends = rules.flatMap((rule: { backendRefs?: object[] }) => rule.backendRefs ?? []);
-    return backends.find(({ name }: { name?: string }) => name === "podinfo-canary")?.weight;
+    // The first rules may be for clients with a cookie.
+    return backends.findLast(({ name }: { name?: string }) => name === "podinfo-canary")?.weight;
   };
   const withStory = async <T>(namespace: string, waiting: Promise<T>): Promise<T> => {
     try {

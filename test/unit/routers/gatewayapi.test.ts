@@ -245,18 +245,29 @@ describe("session affinity", () => {
     ]);
   });
 
-  it("takes the cookie away when the release is over, whichever field of the status holds it", () => {
-    const over = aCanary().analysis({ sessionAffinity: { cookieName: "sid" } });
-    const before = over.status({ sessionAffinityCookie: "sid=AbC" }).build();
-    const after = over.status({ sessionAffinityCookie: "", previousSessionAffinityCookie: "sid=AbC" }).build();
-    const { rules } = spec(rendered(v1, before, split(0)));
-    assert.deepEqual(rules, spec(rendered(v1, after, split(0))).rules);
+  it("takes the cookie away when the release is over, and not the one of a release that has met nobody yet", () => {
+    const affinity = aCanary().analysis({ sessionAffinity: { cookieName: "sid" } });
+    const over = affinity.status({ sessionAffinityCookie: "", previousSessionAffinityCookie: "sid=AbC" }).build();
+    const next = affinity
+      .status({ sessionAffinityCookie: "sid=XyZ", previousSessionAffinityCookie: "sid=AbC" })
+      .build();
+    const first = affinity.status({ sessionAffinityCookie: "sid=XyZ" }).build();
+    const { rules } = spec(rendered(v1, over, split(0)));
     assert.deepEqual(rules[0], {
       matches: cookie(".*sid.*AbC.*"),
       filters: sets("sid=AbC; Max-Age=-1"),
       backendRefs: [backend("shop-primary", 100), backend("shop-canary", 0)],
     });
     assert.equal(rules.length, 2);
+    assert.deepEqual(spec(rendered(v1, next, split(0))).rules, rules);
+    assert.equal(spec(rendered(v1, first, split(0))).rules.length, 1);
+  });
+
+  it("keeps the cookie as long as there is a share, also when the status has called it over already", () => {
+    const affinity = aCanary().analysis({ sessionAffinity: { cookieName: "sid" } });
+    const before = affinity.status({ sessionAffinityCookie: "sid=AbC" }).build();
+    const after = affinity.status({ sessionAffinityCookie: "", previousSessionAffinityCookie: "sid=AbC" }).build();
+    assert.equal(v1.fit(after, holding(rendered(v1, before, split(30)))), "fits");
   });
 
   it("knows no cookie of the primary in v1beta1", () => {
