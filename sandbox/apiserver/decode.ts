@@ -33,8 +33,6 @@ export function decodeObject(call: Call, body: unknown, validation: Validation, 
   object.metadata = isRecord(object.metadata) ? object.metadata : {};
   const problem = resource.strategy.decodeProblem?.(object, version);
   if (problem !== undefined) throw undecodable(resource, version, problem);
-  const misfit = resource.strategy.decodeProblem?.(object, version);
-  if (misfit !== undefined) throw undecodable(resource, version, misfit);
   const unknown = resource.strategy.prune(object, version).map((path) => `unknown field ${JSON.stringify(path)}`);
   const twice = duplicatesOf(body);
   if (validation === "Strict" && unknown.length + twice.length > 0) {

@@ -1,6 +1,5 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
-import type { FieldError, KubeObject } from "./types.ts";
+import { type FieldError, isEqualJson, type KubeObject } from "./types.ts";
 
 const suffixAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 const longestPrefix = 58;
@@ -89,7 +88,7 @@ export function metadataUpdateErrors(next: KubeObject, old: KubeObject): FieldEr
   }
   for (const field of immutable) {
     const [before, after] = [old.metadata[field], next.metadata[field]];
-    if (isDeepStrictEqual(before, after)) continue;
+    if (isEqualJson(before, after)) continue;
     const shown = JSON.stringify(after ?? "");
     errors.push({
       reason: "FieldValueInvalid",

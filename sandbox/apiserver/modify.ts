@@ -147,7 +147,7 @@ function patchedCopy(call: Call, live: KubeObject, type: Exclude<PatchType, "app
     case "json":
       return applyJsonPatch(clone(live), patch);
     case "merge":
-      return clone(applyMergePatch(clone(live), patch));
+      return clone(applyMergePatch(live, patch));
     case "strategic":
       return clone(applyStrategicPatch(clone(live), patch, strategicSchema(call)));
   }

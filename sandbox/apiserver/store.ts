@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import {
   ApiError,
+  isEqualJson,
   type KubeObject,
   type ManagedFieldsEntry,
   type ResourceKey,
@@ -290,7 +290,7 @@ function order(a: string, b: string): number {
 function sameContent(old: KubeObject, next: KubeObject): boolean {
   const version = old.metadata.resourceVersion;
   const same = next.metadata.resourceVersion === version;
-  return isDeepStrictEqual(
+  return isEqualJson(
     old,
     same || version === undefined ? next : { ...next, metadata: { ...next.metadata, resourceVersion: version } },
   );

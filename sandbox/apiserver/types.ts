@@ -373,6 +373,18 @@ export function clone<T>(value: T): T {
   return copy as T;
 }
 
+/** Whether two values are the same JSON, whatever the order of fields. */
+export function isEqualJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  for (const key of keys) if (!Object.hasOwn(right, key) || !isEqualJson(left[key], right[key])) return false;
+  return true;
+}
+
 const plainField = { writable: true, enumerable: true, configurable: true };
 
 /** `apps/v1`, or `v1` in the core group. */

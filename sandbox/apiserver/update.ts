@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { attributesOf, redecode, type Written, warnOf } from "./attributes.ts";
 import {
   type Call,
@@ -12,7 +11,7 @@ import {
 import { keepSystemFields, metadataUpdateErrors } from "./metadata.ts";
 import type { WriteChoices } from "./options.ts";
 import { conflict, internal, invalid, modifiedMeanwhile, notFound } from "./status.ts";
-import { ApiError, type KubeObject, type Resource } from "./types.ts";
+import { ApiError, isEqualJson, type KubeObject, type Resource } from "./types.ts";
 
 /** How the next state follows from the stored one; called again when somebody else was faster. */
 export type Change = (live: KubeObject) => KubeObject;
@@ -159,9 +158,9 @@ async function storeChanged(
 /** A write that changes nothing but the time of ownership changes nothing. */
 function keepOwnershipTimes(next: KubeObject, live: KubeObject): void {
   const owners = live.metadata.managedFields;
-  if (owners === undefined || !isDeepStrictEqual(timeless(next), timeless(live))) return;
+  if (owners === undefined || !isEqualJson(timeless(next), timeless(live))) return;
   const same = { ...next, metadata: { ...next.metadata, managedFields: owners } };
-  if (isDeepStrictEqual(same, live)) next.metadata.managedFields = owners;
+  if (isEqualJson(same, live)) next.metadata.managedFields = owners;
 }
 
 function timeless(object: KubeObject): unknown[] {

@@ -1,6 +1,5 @@
 /** Which fields an object states, and what differs between two objects, as sets of field paths. */
-import { isDeepStrictEqual } from "node:util";
-import type { TypeSchema } from "../types.ts";
+import { isEqualJson, type TypeSchema } from "../types.ts";
 import { emptySet, type FieldSet, fieldElement, isEmpty, node, wholeSet } from "./fieldSet.ts";
 import { elementOf, isObject, type JsonObject, shapeOf } from "./typedValue.ts";
 
@@ -38,7 +37,7 @@ const nothing: Comparison = { added: emptySet, removed: emptySet, modified: empt
 
 /** Compares two values of one type; undefined stands for absence. */
 export function compare(before: unknown, after: unknown, schema: TypeSchema): Comparison {
-  if (before === undefined && after === undefined) return nothing;
+  if (isEqualJson(before, after)) return nothing;
   const shape = shapeOf(schema, after ?? before);
   const differs = shape.kind === "leaf" || (isVoid(before) && isVoid(after));
   if (differs || !haveOneForm(before, after)) return compareLeaves(before, after);
@@ -79,7 +78,7 @@ function partsOf(value: unknown, shape: Exclude<ReturnType<typeof shapeOf>, { ki
 function compareLeaves(before: unknown, after: unknown): Comparison {
   if (before === undefined) return { ...nothing, added: wholeSet };
   if (after === undefined) return { ...nothing, removed: wholeSet };
-  return isDeepStrictEqual(before, after) ? nothing : { ...nothing, modified: wholeSet };
+  return { ...nothing, modified: wholeSet };
 }
 
 function isVoid(value: unknown): boolean {

@@ -1,6 +1,5 @@
 /** Server-side apply: lays what a manager states over the live object, and removes what it stated before and no longer does. */
-import { isDeepStrictEqual } from "node:util";
-import { ApiError, type KubeObject, type TypeSchema } from "../types.ts";
+import { ApiError, isEqualJson, type KubeObject, type TypeSchema } from "../types.ts";
 import { conflictError } from "./conflict.ts";
 import { difference, emptySet, type FieldSet, intersection, isEmpty, union } from "./fieldSet.ts";
 import { fieldsOf, withNamedParents, withoutFields } from "./fieldsOf.ts";
@@ -93,7 +92,7 @@ function lay(laying: Laying): { object: KubeObject; owners: Managers } {
   if (!laying.force && conflicts.length > 0) refuseConflicts(laying, conflicts);
   const owners = new Map(dispossess(withApplier, identity, changes));
   // An apply that changes nothing is not noted as having happened.
-  const time = isDeepStrictEqual(object, live) ? previous?.time : wholeSeconds(laying.now);
+  const time = isEqualJson(object, live) ? previous?.time : wholeSeconds(laying.now);
   owners.set(identity, { ...applier, time, owned: stripIdentity(stated) });
   return { object, owners };
 }

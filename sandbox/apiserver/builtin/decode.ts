@@ -31,10 +31,26 @@ function decodeStruct(object: Fields, schema: TypeSchema, path: string, unknown:
       if (type.omitZero === true && isZero(object[key])) delete object[key];
     }
   }
-  for (const [key, type] of Object.entries(fields)) {
-    if (object[key] === undefined && isAlwaysWritten(type)) object[key] = zeroOf(type);
+  const order = orderOf(fields);
+  for (const [key, type] of order.alwaysWritten) if (object[key] === undefined) object[key] = zeroOf(type);
+  if (!isSorted(object, order)) sortFields(object, order);
+}
+
+interface Order {
+  readonly places: ReadonlyMap<string, number>;
+  readonly alwaysWritten: readonly (readonly [string, TypeSchema])[];
+}
+
+const orders = new WeakMap<object, Order>();
+
+function orderOf(fields: NonNullable<TypeSchema["fields"]>): Order {
+  let order = orders.get(fields);
+  if (order === undefined) {
+    const places = new Map(Object.keys(fields).map((key, place) => [key, place]));
+    order = { places, alwaysWritten: Object.entries(fields).filter(([, type]) => isAlwaysWritten(type)) };
+    orders.set(fields, order);
   }
-  sortFields(object, Object.keys(fields));
+  return order;
 }
 
 /** Some fields show even when nobody set them: `currentMetrics: null`, `eventTime: null`, `reportingComponent: ""`. */
@@ -70,14 +86,25 @@ function decodeValue(value: unknown, schema: TypeSchema, path: string, unknown: 
   }
 }
 
-/** Answers list the fields of a type in the type's order, whatever the request's order was. */
-function sortFields(object: Fields, order: readonly string[]): void {
-  for (const key of order) {
+/** Answers list the fields of a type in the type's order, whatever the request's order was. What the type does not know comes first. */
+function sortFields(object: Fields, { places }: Order): void {
+  for (const key of places.keys()) {
     if (!Object.hasOwn(object, key)) continue;
     const value = object[key];
     delete object[key];
     object[key] = value;
   }
+}
+
+/** Most objects have been through here before, and taking fields out and in again makes them slow for good. */
+function isSorted(object: Fields, { places }: Order): boolean {
+  let last = -1;
+  for (const key of Object.keys(object)) {
+    const place = places.get(key) ?? -1;
+    if (place < last) return false;
+    last = place;
+  }
+  return true;
 }
 
 function isZero(value: unknown): boolean {

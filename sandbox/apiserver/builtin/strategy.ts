@@ -1,6 +1,5 @@
 /** Turns what is known about a kind into the `Strategy` the write pipeline calls. */
-import { isDeepStrictEqual } from "node:util";
-import { clone, type FieldError, type KubeObject, type Strategy, type TypeSchema } from "../types.ts";
+import { clone, type FieldError, isEqualJson, type KubeObject, type Strategy, type TypeSchema } from "../types.ts";
 import { decode, decodeProblem } from "./decode.ts";
 import { fill } from "./defaults/fill.ts";
 import { metaErrors } from "./validate/meta.ts";
@@ -82,8 +81,8 @@ function prepareForUpdate(rules: KindRules, object: KubeObject, old: KubeObject)
 function hasChanged(fields: readonly string[], object: KubeObject, old: KubeObject): boolean {
   return fields.some((field) =>
     field === "annotations"
-      ? !isDeepStrictEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
-      : !isDeepStrictEqual(object[field], old[field]),
+      ? !isEqualJson(object.metadata.annotations ?? {}, old.metadata.annotations ?? {})
+      : !isEqualJson(object[field], old[field]),
   );
 }
 
