@@ -2,7 +2,7 @@ import { alertText, apexName, eventText } from "../../api/index.ts";
 import { convergeTraffic, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
 import { allToCanary, allToPrimary, plannedTraffic } from "./plan.ts";
 import { alert, endpointsQuestion, milestone, perform, tell, unanswered, warn } from "./round.ts";
-import { hold, holdForEndpoints, writeStatus } from "./status.ts";
+import { hold, holdForEndpoints, holdForTarget, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
 /**
@@ -33,7 +33,7 @@ export function targetMissing(seen: Observation): Decision {
     if (turn !== undefined) return turn;
   }
   const kind = canary.spec.targetRef.kind.toLowerCase();
-  return hold(seen, `${kind} ${target}.${namespace} get query error: ${kind}s "${target}" not found`);
+  return holdForTarget(seen, `${kind} ${target}.${namespace} get query error: ${kind}s "${target}" not found`);
 }
 
 function begin(seen: Observation): Decision {

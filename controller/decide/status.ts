@@ -53,9 +53,24 @@ export function stalled(seen: Observation, text: string): Decision {
 /** How long things may take before their absence is news, in milliseconds. Times are kept in whole seconds, so it is 1 to 2 s. */
 const graceMs = 2_000;
 
+/**
+ * How long the target of a new Canary may take to come, in milliseconds: tools send the files of a folder one after the other, and a Canary
+ * comes before a Deployment in the alphabet. Whoever wrote it was told by admission that there is no target yet.
+ */
+const arrivalMs = 20_000;
+
 /** Something is on its way and must arrive first. Told when that takes longer than a moment, and when the reason is news. */
 export function hold(seen: Observation, text: string, recheckAt = Number.POSITIVE_INFINITY): Decision {
-  const graceEnds = endOfGrace(seen);
+  return holdUntil(seen, endOfGrace(seen), text, recheckAt);
+}
+
+/** The target is missing. A Canary that never had one is given longer. */
+export function holdForTarget(seen: Observation, text: string): Decision {
+  const isNew = (seen.canary.status?.phase ?? "") === "";
+  return holdUntil(seen, isNew ? endOfGrace(seen, arrivalMs) : endOfGrace(seen), text, Number.POSITIVE_INFINITY);
+}
+
+function holdUntil(seen: Observation, graceEnds: number, text: string, recheckAt: number): Decision {
   if (graceEnds > seen.now) return wait(Math.min(graceEnds, recheckAt) - seen.now);
   const news: Action[] =
     conditionMessage(seen, "Reconciling") === text ? [] : [{ kind: "event", type: "Warning", message: text }];
@@ -76,9 +91,9 @@ export function holdForEndpoints(seen: Observation, service: string): Decision {
   );
 }
 
-function endOfGrace(seen: Observation): number {
+function endOfGrace(seen: Observation, forMs = graceMs): number {
   const since = Date.parse(seen.canary.status?.lastTransitionTime ?? seen.canary.metadata.creationTimestamp ?? "");
-  return Number.isNaN(since) ? 0 : since + graceMs;
+  return Number.isNaN(since) ? 0 : since + forMs;
 }
 
 /** The sentence that a condition carries now; decides whether an event about it would be news. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide } from "../../../controller/decide/decide.ts";
-import { aWorld, pass, runToRest, settlePods, type World } from "./world.ts";
+import { aWorld, observe, pass, runToRest, settlePods, type World } from "./world.ts";
 
 function midRelease(analysis: Parameters<typeof aWorld>[0], until: (world: World) => boolean): World {
   const world = aWorld(analysis);
@@ -51,3 +51,17 @@ for (const [when, moment] of Object.entries(moments)) {
     assert.equal(world.primary?.revision, "w1:b");
   });
 }
+
+test("a new Canary waits a while for the target that comes after it before it tells that there is none", () => {
+  const world = aWorld();
+  world.target = undefined;
+  pass(world, { decide });
+  const seen = observe(world);
+  const { metadata } = seen.canary;
+  const created = { ...seen.canary, metadata: { ...metadata, creationTimestamp: "2026-01-01T00:00:00Z" } };
+  const after = (seconds: number) =>
+    decide({ ...seen, canary: created, now: Date.parse("2026-01-01T00:00:00Z") + seconds * 1_000 });
+  assert.deepEqual(after(19), { actions: [], questions: [], wakeAfterMs: 1_000 });
+  const told = after(20).actions.filter(({ kind }) => kind === "event");
+  assert.equal(told.length, 1);
+});
