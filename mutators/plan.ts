@@ -52,7 +52,7 @@ function gatesOf(canary: Canary): string {
 }
 
 /** "1m40s", and "10m" rather than Go's "10m0s". */
-function shortDuration(milliseconds: number): string {
+export function shortDuration(milliseconds: number): string {
   return formatGoDuration(milliseconds)
     .replace(/(?<=m)0s$/, "")
     .replace(/(?<=h)0m$/, "");

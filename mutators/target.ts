@@ -10,6 +10,7 @@ import { type Stage, stageOf } from "./stage.ts";
 import { stampsOf } from "./stamps.ts";
 import { type AdmissionRequest, type Index, type Outcome, type PatchOp, untouched } from "./types.ts";
 import { warning } from "./warning.ts";
+import { wholePlan } from "./wholePlan.ts";
 
 /** The kinds of workload that a Canary releases, and that are intercepted. */
 export type TargetKind = "Deployment" | "DaemonSet";
@@ -37,7 +38,7 @@ export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index:
   if (operation === "DELETE") {
     return untouched("NotWatched");
   }
-  const { object, oldObject } = request;
+  const { object } = request;
   if (!isFields(object) || !isFields(fieldAt(object, "metadata")) || !isFields(fieldAt(object, "spec"))) {
     return untouched("Unreadable");
   }
@@ -53,12 +54,13 @@ export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index:
   if (passes !== undefined) {
     return untouched(passes);
   }
-  return underCanary(kind, request, canary, isFields(oldObject) ? oldObject : undefined);
+  return underCanary(kind, request, canary, index.provider);
 }
 
-function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary, old: unknown): Outcome {
+function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary, provider: string): Outcome {
   const stage = stageOf(canary);
   const { object } = request;
+  const old = isFields(request.oldObject) ? request.oldObject : undefined;
   const template = fieldAt(object, "spec", "template");
   const revision = revisionOf(template);
   const changed = old === undefined || !isSameTemplate(fieldAt(old, "spec", "template"), template);
@@ -71,8 +73,9 @@ function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary
     ...(replicas.pinned === undefined ? [] : specPatch(object, "replicas", replicas.pinned)),
     ...(held === undefined ? [] : specPatch(object, "paused", true)),
   ];
+  const planned = request.dryRun && isReleased(canary, stage, revision) ? wholePlan(canary, provider) : [];
   const warnings = [
-    ...(changed && old !== undefined ? [changeWarning(canary, stage, revision, held)] : []),
+    ...(changed && old !== undefined ? [changeWarning(canary, stage, revision, held), ...planned] : []),
     ...(replicas.warning === undefined ? [] : [replicas.warning]),
   ];
   if (patch.length === 0) {
@@ -120,6 +123,12 @@ function heldRevision(
   }
   const serving = (numberAt(old, "status", "readyReplicas") ?? 0) > 0;
   return changed && serving && !paused ? revision : undefined;
+}
+
+/** Whether the change goes through the plan of the Canary. */
+function isReleased(canary: Canary, stage: Stage, revision: string): boolean {
+  const serves = stage === "resting" || stage === "releasing";
+  return serves && canary.spec.suspend !== true && canary.status?.lastPromotedSpec !== revision;
 }
 
 function changeWarning(canary: Canary, stage: Stage, revision: string, held: string | undefined): string {

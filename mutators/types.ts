@@ -56,7 +56,7 @@ export interface Bypass {
   readonly canary: string;
 }
 
-/** What admission does about a request: total, never throws, the same for a dry run. */
+/** What admission does about a request: total, never throws, the same for a dry run, whose warnings may tell more. */
 export type Outcome =
   | {
       readonly kind: "untouched";

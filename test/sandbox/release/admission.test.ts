@@ -124,7 +124,7 @@ describe("admission on a cluster", { concurrency: true }, () => {
     assert.equal(cluster.canary("wish").status?.phase, before);
   });
 
-  it("says the same in a dry run, and changes nothing", async () => {
+  it("says the same in a dry run and the whole plan, and changes nothing", async () => {
     await cluster.bootstrap(aRelease("dry"));
     const before = cluster.deployment("dry");
     const written = ({ metadata, ...object }: KubeObject) => [
@@ -142,8 +142,16 @@ describe("admission on a cluster", { concurrency: true }, () => {
     const tried = await write(true);
     assert.deepEqual(written(cluster.deployment("dry")), written(before));
     assert.equal(cluster.canary("dry").status?.phase, "Initialized");
-    assert.match(tried.warnings[0] ?? "", /^Weir: podinfo will be released 25% → 50% by 25 every 1s/);
-    assert.deepEqual(tried, await write(false));
+    const [told = "", ...plan] = tried.warnings;
+    assert.match(told, /^Weir: podinfo will be released 25% → 50% by 25 every 1s/);
+    assert.deepEqual(plan, [
+      "Weir: 1. podinfo is scaled up and must be ready",
+      "Weir: 2. every 1s: nothing but its pods is checked; 3 failed take it back",
+      "Weir: 3. 25% to podinfo for 1s",
+      "Weir: 4. 50% to podinfo for 1s",
+      "Weir: 5. podinfo-primary takes the revision over, traffic goes back, podinfo goes to 0",
+    ]);
+    assert.deepEqual({ ...tried, warnings: [told] }, await write(false));
     await cluster.untilPhase("dry", "Progressing");
   });
 
