@@ -10,19 +10,19 @@ import { backendsOf, type EndpointPort, hasBackends, portsOf } from "./serviceBa
 const ENDPOINTS = "endpoints";
 const MANAGED_BY = { "endpoints.kubernetes.io/managed-by": "endpoint-controller" };
 
-interface Address {
+export interface Address {
   ip: string;
   nodeName?: string;
   targetRef: { kind: "Pod"; namespace: string; name: string; uid: string };
 }
 
-interface Subset {
+export interface Subset {
   addresses?: Address[];
   notReadyAddresses?: Address[];
   ports: EndpointPort[];
 }
 
-interface Endpoints extends KubeObject {
+export interface Endpoints extends KubeObject {
   subsets?: Subset[];
 }
 

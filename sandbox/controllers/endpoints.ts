@@ -8,8 +8,8 @@ import { conditionOf, controllerReference, isReady, splitKey } from "./metadata.
 import type { KeyQueue } from "./queue.ts";
 import { backendsOf, type EndpointPort, hasBackends, portsOf, watchBackends } from "./serviceBackends.ts";
 
-const SERVICE_NAME = "kubernetes.io/service-name";
-const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
+export const SERVICE_NAME = "kubernetes.io/service-name";
+export const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 const MANAGER = "endpointslice-controller.k8s.io";
 const HEADLESS = "service.kubernetes.io/headless";
 const TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
@@ -39,10 +39,11 @@ export function watchEndpoints(access: Access, queue: KeyQueue): void {
   });
 }
 
-/** Syncs Services; remembers which change it has already reported as trigger. */
+/** Syncs Services; remembers which changes it has already reported as triggers. */
 export class EndpointController {
   readonly #access: Access;
-  readonly #triggers = new Map<string, string>();
+  /** By Service: the times of itself (`""`) and of its pods. */
+  readonly #triggers = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(access: Access) {
     this.#access = access;
@@ -70,13 +71,14 @@ export class EndpointController {
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
-  /** The time of the newest change that was not reported yet. */
+  /** The time of the oldest change that was not reported yet: how long proxies have been waiting for this. */
   #trigger(key: string, service: Service, pods: readonly Pod[]): string | undefined {
-    const times = pods.map(({ status }) => conditionOf(status?.conditions, "Ready")?.lastTransitionTime ?? "");
-    const newest = [service.metadata.creationTimestamp ?? "", ...times].sort().at(-1) ?? "";
-    if (newest <= (this.#triggers.get(key) ?? "")) return undefined;
-    this.#triggers.set(key, newest);
-    return newest;
+    const times = new Map([["", service.metadata.creationTimestamp ?? ""]]);
+    for (const { metadata, status } of pods)
+      times.set(metadata.name ?? "", conditionOf(status?.conditions, "Ready")?.lastTransitionTime ?? "");
+    const reported = this.#triggers.get(key);
+    this.#triggers.set(key, times);
+    return [...times].flatMap(([name, time]) => (time > (reported?.get(name) ?? "") ? [time] : [])).sort()[0];
   }
 
   async #write(

@@ -8,6 +8,7 @@ import { syncDeployment, watchDeployments } from "./deployment/controller.ts";
 import { EndpointController, watchEndpoints } from "./endpoints.ts";
 import { GarbageCollector } from "./garbage.ts";
 import { Informers } from "./informer.ts";
+import { syncMirrored, watchMirrored } from "./mirroredEndpoints.ts";
 import { syncDeletion, syncRootCa, syncServiceAccount, watchNamespaces } from "./namespaces.ts";
 import { KeyQueue, type Sync } from "./queue.ts";
 import { syncReplicaSet, watchReplicaSets } from "./replicaSet.ts";
@@ -77,6 +78,13 @@ const LOOPS: readonly Loop[] = [
     start: (access) => ({
       watch: (queue) => watchBackends(access, queue),
       sync: (key) => syncEndpoints(access, key),
+    }),
+  },
+  {
+    name: "endpointslicemirroring-controller",
+    start: (access) => ({
+      watch: (queue) => watchMirrored(access, queue),
+      sync: (key) => syncMirrored(access, key),
     }),
   },
   {
