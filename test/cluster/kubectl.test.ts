@@ -1,7 +1,8 @@
 /**
- * Commands of the kubectl in PATH against the cluster of `WEIR_TEST_KUBECONFIG` or a sandbox: they must print what they
- * were recorded printing against a real API server.
+ * Commands of a current kubectl against the cluster under test: they must print what they were recorded printing
+ * against a real API server.
  */
 import { describeStories } from "./kubectl/suite.ts";
+import { currentKubectl, kubectlRemedy } from "./program.ts";
 
-describeStories("the current kubectl", "kubectl", "install kubectl (Debian: kubernetes-client)");
+describeStories("the current kubectl", currentKubectl(), kubectlRemedy);

@@ -4,7 +4,8 @@
  */
 import { join } from "node:path";
 import { describeStories } from "./kubectl/suite.ts";
-import { tools } from "./program.ts";
+import { findProgram, tools } from "./program.ts";
 
 const remedy = "let WEIR_KUBECTL_120 name a kubectl 1.20 (that of the kubernetes-client of Debian 11 or 12)";
-describeStories("kubectl 1.20", process.env["WEIR_KUBECTL_120"] ?? join(tools, "usr/bin/kubectl"), remedy);
+const path = findProgram(process.env["WEIR_KUBECTL_120"] ?? join(tools, "usr/bin/kubectl"));
+describeStories("kubectl 1.20", path, remedy);

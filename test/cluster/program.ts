@@ -56,6 +56,15 @@ export function findProgram(name: string, searchPath = process.env["PATH"] ?? ""
   return candidates.find(isExecutable);
 }
 
+/** A current kubectl: the one that was built for the tests, else the first in PATH, whatever its age. */
+export const currentKubectl = (): string | undefined =>
+  findProgram(process.env["WEIR_KUBECTL"] ?? join(tools, "kubectl")) ??
+  (process.env["WEIR_KUBECTL"] === undefined ? findProgram("kubectl") : undefined);
+
+/** How to get it. */
+export const kubectlRemedy =
+  "let WEIR_KUBECTL name a kubectl, or build one: cd .ci/kubectl && go build -o ../../.weir/tools/kubectl .";
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

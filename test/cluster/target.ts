@@ -1,4 +1,4 @@
-/** Which cluster the tests of this folder run against, and what it can and cannot do. */
+/** Which cluster tests run against, and what it can and cannot do. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,9 @@ import type { RawObject } from "../../api/object.ts";
 import { type Api, createApi } from "../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../controller/kube/config.ts";
 import { createTransport } from "../../controller/kube/transport.ts";
+import type { Identity } from "../../sandbox/apiserver/x509.ts";
 import { startSandbox } from "../../sandbox/start.ts";
+import { startAssets } from "./assets.ts";
 
 const namespaces = { group: "", version: "v1", plural: "namespaces", kind: "Namespace" };
 const nodes = { group: "", version: "v1", plural: "nodes", kind: "Node" };
@@ -24,8 +26,9 @@ export interface Target {
   readonly api: Api;
   /** Why tests that need running pods cannot run here; undefined where they can. */
   readonly noPods: string | undefined;
-  /** True for a sandbox of our own: nobody else works in it. */
-  readonly own: boolean;
+  readonly kubeconfigPath: string;
+  /** Makes a client certificate; undefined for a cluster that was not made for this test. */
+  readonly certify: ((user: string, groups: readonly string[]) => Identity) | undefined;
   /** A folder for this test's files; removed by `stop`. */
   readonly folder: string;
   /**
@@ -43,21 +46,42 @@ export interface Room {
   readonly kubeconfig: string;
 }
 
-/** The cluster that `WEIR_TEST_KUBECONFIG` names, else a sandbox in this process. */
+/** Where a cluster is, and how it ends. */
+interface Place {
+  readonly kubeconfigPath: string;
+  /** It is there for this test only: nobody else works in it, and it takes everything with it. */
+  readonly own: boolean;
+  readonly certify: Target["certify"];
+  stop(): Promise<void>;
+}
+
+/**
+ * The cluster that `WEIR_TEST_KUBECONFIG` names, else one of the kube-apiserver and etcd in the folder
+ * `KUBEBUILDER_ASSETS`, else a sandbox in this process.
+ */
+async function startPlace(): Promise<Place> {
+  const { WEIR_TEST_KUBECONFIG: named = "", KUBEBUILDER_ASSETS: programs = "" } = process.env;
+  if (named !== "") return { kubeconfigPath: named, own: false, certify: undefined, stop: async () => undefined };
+  if (programs !== "") return { ...(await startAssets(programs)), own: true };
+  const { kubeconfigPath, apiServer, stop } = await startSandbox();
+  return { kubeconfigPath, own: true, certify: apiServer.clientCertificate.bind(apiServer), stop };
+}
+
+/** Starts what `startPlace` chooses, or takes a cluster that is there already. */
 export async function startTarget(): Promise<Target> {
-  const named = process.env["WEIR_TEST_KUBECONFIG"];
+  const place = await startPlace();
+  const { kubeconfigPath: path } = place;
   const folder = await mkdtemp(join(tmpdir(), "weir-cluster-test-"));
-  const sandbox = named === undefined ? await startSandbox() : undefined;
-  const path = named ?? sandbox?.kubeconfigPath ?? "";
   const transport = createTransport(await loadKubeConfig({ path, env: {} }), { userAgent: "weir-cluster-test/1" });
   const api = createApi(transport);
   const left: (() => Promise<unknown>)[] = [];
   const noPods = await lackOfPods(api);
-  const suffix = sandbox === undefined ? `-${process.pid.toString(36)}` : "";
+  const suffix = place.own ? "" : `-${process.pid.toString(36)}`;
   return {
     api,
     noPods,
-    own: sandbox !== undefined,
+    kubeconfigPath: path,
+    certify: place.certify,
     folder,
     async room(name) {
       const namespace = `${name}${suffix}`;
@@ -79,10 +103,9 @@ export async function startTarget(): Promise<Target> {
       return true;
     },
     async stop() {
-      // A sandbox takes everything with it.
-      if (sandbox === undefined) await Promise.allSettled(left.map((end) => end()));
+      if (!place.own) await Promise.allSettled(left.map((end) => end()));
       await transport.close();
-      await sandbox?.stop();
+      await place.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

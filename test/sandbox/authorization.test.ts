@@ -1,7 +1,6 @@
 /** Who may do what, over HTTPS, as users and kubectl meet it. The recorded answers are replayed elsewhere. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,8 @@ import { after, before, describe, it } from "node:test";
 import { Agent, request } from "undici";
 import { startApiServer } from "../../sandbox/apiserver/server.ts";
 import type { ApiServer, Client, KubeObject } from "../../sandbox/apiserver/types.ts";
+import { currentKubectl, kubectlRemedy } from "../cluster/program.ts";
+import { skipLoudly } from "../cluster/target.ts";
 
 const rbac = "/apis/rbac.authorization.k8s.io/v1";
 const group = "rbac.authorization.k8s.io";
@@ -210,9 +211,10 @@ describe("authorization", () => {
   });
 });
 
-const kubectl = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].find((path) => existsSync(path));
+const kubectl = currentKubectl();
+const skip = kubectl === undefined ? skipLoudly("2 tests of kubectl auth", kubectlRemedy) : false;
 
-describe("kubectl auth", { skip: kubectl === undefined ? "there is no kubectl on this machine" : false }, () => {
+describe("kubectl auth", { skip }, () => {
   let server: ApiServer;
   let folder: string;
   before(async () => {

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { RawObject } from "../../api/object.ts";
 import { type Api, createApi } from "../../controller/kube/api.ts";
-import { loadKubeConfig } from "../../controller/kube/config.ts";
+import { type Cluster, loadKubeConfig } from "../../controller/kube/config.ts";
 import { createRecorder } from "../../controller/kube/events.ts";
 import { startLease } from "../../controller/kube/lease.ts";
 import { type ListWatch, startListWatch } from "../../controller/kube/listWatch.ts";
 import { createTransport, type Transport } from "../../controller/kube/transport.ts";
-import { startApiServer } from "../../sandbox/apiserver/server.ts";
-import type { ApiServer } from "../../sandbox/apiserver/types.ts";
+import { skipLoudly, startTarget, type Target } from "../cluster/target.ts";
 
 const configMaps = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap" };
 const deployments = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" };
@@ -24,45 +20,33 @@ const crds = {
   plural: "customresourcedefinitions",
   kind: "CustomResourceDefinition",
 };
-const namespace = "default";
-const aConfigMap = (name: string, data: Record<string, string> = {}): RawObject => ({
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  metadata: { name, namespace },
-  data,
-});
 
-/** Against the cluster that WEIR_TEST_KUBECONFIG names, else against an API server of its own. */
+/** Against the cluster under test, whichever that is. */
 describe("kube, on a real conversation", () => {
-  let stop: () => Promise<void>;
-  let own: ApiServer | undefined;
+  let target: Target;
+  let cluster: Cluster;
   let transport: Transport;
   let api: Api;
+  let namespace: string;
   const watching: ListWatch[] = [];
+  const aConfigMap = (name: string, data: Record<string, string> = {}): RawObject => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace },
+    data,
+  });
 
   before(async () => {
-    const named = process.env["WEIR_TEST_KUBECONFIG"];
-    if (named !== undefined) {
-      stop = async () => undefined;
-      transport = createTransport(await loadKubeConfig({ path: named, env: {} }), { userAgent: "weir-test/1" });
-    } else {
-      const server = await startApiServer({ log: () => undefined });
-      own = server;
-      const folder = await mkdtemp(join(tmpdir(), "kube-"));
-      const path = join(folder, "kubeconfig");
-      await writeFile(path, server.kubeconfig("admin"));
-      stop = async () => {
-        await server.stop();
-        await rm(folder, { recursive: true });
-      };
-      transport = createTransport(await loadKubeConfig({ path, env: {} }), { userAgent: "weir-test/1" });
-    }
+    target = await startTarget();
+    ({ namespace } = await target.room("kube"));
+    cluster = await loadKubeConfig({ path: target.kubeconfigPath, env: {} });
+    transport = createTransport(cluster, { userAgent: "weir-test/1" });
     api = createApi(transport);
   });
   after(async () => {
     await Promise.all(watching.map((one) => one.stop()));
     await transport.close();
-    await stop();
+    await target.stop();
   });
 
   const watch = (options: Partial<Parameters<typeof startListWatch>[0]>): ListWatch => {
@@ -86,11 +70,11 @@ describe("kube, on a real conversation", () => {
     for (const name of ["one", "two", "three"]) await api.create(configMaps, aConfigMap(name));
     const watched = watch({ pageSize: 1 });
     await watched.store.synced;
-    assert.ok(watched.store.get("default/three") !== undefined);
+    assert.ok(watched.store.get(`${namespace}/three`) !== undefined);
     await api.mergePatch({ resource: configMaps, namespace, name: "one" }, { data: { text: "größer" } });
     await api.delete({ resource: configMaps, namespace, name: "two" });
-    await until(watched, () => watched.store.get("default/two") === undefined);
-    const one = watched.store.get("default/one");
+    await until(watched, () => watched.store.get(`${namespace}/two`) === undefined);
+    const one = watched.store.get(`${namespace}/one`);
     assert.deepEqual(one?.["data"], { text: "größer" });
     assert.equal(one?.metadata["managedFields"], undefined);
   });
@@ -100,9 +84,9 @@ describe("kube, on a real conversation", () => {
     await watched.store.synced;
     const written = await api.apply(configMaps, aConfigMap("own", { a: "1" }), { fieldManager: "weir" });
     const version = written.metadata.resourceVersion ?? "";
-    watched.store.expect("default/own", version);
-    await until(watched, () => watched.store.get("default/own")?.metadata.resourceVersion === version);
-    assert.equal(watched.store.isStale("default/own"), false);
+    watched.store.expect(`${namespace}/own`, version);
+    await until(watched, () => watched.store.get(`${namespace}/own`)?.metadata.resourceVersion === version);
+    assert.equal(watched.store.isStale(`${namespace}/own`), false);
   });
 
   it("sees only what a selector chooses, and metadata alone when that is enough", async () => {
@@ -170,23 +154,27 @@ describe("kube, on a real conversation", () => {
     while (!(await isServed())) await new Promise((resolve) => setImmediate(resolve));
     await api.create(routes, { apiVersion: "example.org/v1", kind: "Route", metadata: { name: "r", namespace } });
     watched.retryNow();
-    await until(watched, () => watched.store.get("default/r") !== undefined);
+    await until(watched, () => watched.store.get(`${namespace}/r`) !== undefined);
     await api.delete({ resource: crds, namespace: "", name: "routes.example.org" });
     await until(watched, () => watched.store.size === 0);
   });
 
   it("a client certificate says who asks, and without any of it nobody is let in", async (test) => {
-    if (own === undefined) return test.skip("only an API server of our own makes certificates for us");
-    const cluster = { server: own.url, ca: own.ca, insecure: false, namespace, bearer: { kind: "none" as const } };
-    const { certificate: cert, key } = own.clientCertificate("jane", ["system:masters"]);
-    const asJane = createTransport({ ...cluster, certificate: { cert, key } }, { userAgent: "weir-test/1" });
-    assert.ok(await createApi(asJane).get({ resource: configMaps, namespace, name: "one" }));
-    const asNobody = createTransport(cluster, { userAgent: "weir-test/1" });
-    const refused = createApi(asNobody).get({ resource: configMaps, namespace, name: "one" });
+    if (target.certify === undefined)
+      return test.skip(skipLoudly("a client certificate", "nobody here makes certificates for the named cluster"));
+    const { certificate: _admin, ...unidentified } = cluster;
+    const nobody = { ...unidentified, bearer: { kind: "none" as const } };
+    const { certificate: cert, key } = target.certify("jane", ["system:masters"]);
+    await api.create(configMaps, aConfigMap("guarded"));
+    const guarded = { resource: configMaps, namespace, name: "guarded" };
+    const asJane = createTransport({ ...nobody, certificate: { cert, key } }, { userAgent: "weir-test/1" });
+    assert.ok(await createApi(asJane).get(guarded));
+    const asNobody = createTransport(nobody, { userAgent: "weir-test/1" });
+    const refused = createApi(asNobody).get(guarded);
     await assert.rejects(refused, { code: "api.forbidden" });
-    const { ca: _, ...unverified } = cluster;
+    const { ca: _, ...unverified } = nobody;
     const astray = createTransport(unverified, { userAgent: "weir-test/1" });
-    await assert.rejects(createApi(astray).get({ resource: configMaps, namespace, name: "one" }), {
+    await assert.rejects(createApi(astray).get(guarded), {
       code: "api.unreachable",
       message: /certificate/,
     });

@@ -18,7 +18,7 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/^([-+ ] {4}deployment.kubernetes.io\/revision: )"\d+"$/gm, "$1<revision>"],
   [/^diff -u.*\n/gm, ""],
   [/^(---|\+\+\+) \S*?(LIVE|MERGED)-(\d+|<random>)\/(\S+)\t.*$/gm, "$1 $2 $4"],
-  [/"\S*\/kubectl-edit-\S+\.yaml"/g, '"<tmp>/kubectl-edit.yaml"'],
+  [/"\S*\/kubectl[\w.-]*-edit-\S+\.yaml"/g, '"<tmp>/kubectl-edit.yaml"'],
   // Newer versions name ports, and say where they deleted.
   [/(\d+\/TCP) \([a-z]+\)$/gm, "$1"],
   [/ deleted from \S+ namespace$/gm, " deleted"],

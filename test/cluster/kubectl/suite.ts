@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { RawObject } from "../../../api/object.ts";
-import { findProgram, run } from "../program.ts";
+import { run } from "../program.ts";
 import { skipLoudly, startTarget, type Target } from "../target.ts";
 import { applying } from "./stories/applying.ts";
 import { changing } from "./stories/changing.ts";
@@ -16,9 +16,8 @@ import { type Kubectl, type Story, tell } from "./story.ts";
 /** Those that take longest come first: they run side by side. */
 const stories: readonly Story[] = [...rolling, ...reading, ...watching, ...applying, ...changing, ...discovering];
 
-/** Declares the tests. `program` is a path or a name in PATH; `remedy` says how to get it where it is missing. */
-export function describeStories(name: string, program: string, remedy: string): void {
-  const path = findProgram(program);
+/** Declares the tests. `path` is where that kubectl is, if it is here; `remedy` says how to get it where it is missing. */
+export function describeStories(name: string, path: string | undefined, remedy: string): void {
   const missing = path === undefined ? skipLoudly(`${stories.length} tests of ${name}`, remedy) : false;
   describe(name, { concurrency: 6 }, () => {
     let target: Target;

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import type { Traffic } from "../../../examples/demo/traffic.ts";
+import { currentKubectl, kubectlRemedy } from "../../cluster/program.ts";
+import { skipLoudly } from "../../cluster/target.ts";
 import { type ReleaseCluster, startWeirCluster } from "./cluster.ts";
 import { isOfTheMachine } from "./manifests.ts";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..", "..", "..");
-const folders = (process.env["PATH"] ?? "").split(delimiter);
-const program = folders.map((folder) => join(folder, "kubectl")).find((file) => existsSync(file));
-const skip = program === undefined ? "there is no kubectl here: install Debian's kubernetes-client" : false;
+const program = currentKubectl();
+const skip = program === undefined ? skipLoudly("the guide by hand", kubectlRemedy) : false;
 
 /** By hand, with an unmodified kubectl, what the guide does. */
 describe("kubectl does the guide by hand", { skip }, () => {
