@@ -6,7 +6,7 @@ const only = (name, from, allowed, comment) => ({
   severity: "error",
   from: { path: `^${from}/` },
   to: {
-    path: "^(api|mutators|server|certs|controller|sandbox|loadtester|manifests|examples|test|main\\.ts)(/|$)",
+    path: "^(api|mutators|server|certs|controller|sandbox|loadtester|doctor|manifests|examples|test|main\\.ts)(/|$)",
     pathNot: `^(${[from, ...allowed].join("|")})/`,
   },
 });
@@ -35,6 +35,12 @@ export default {
     only("controller-kube", "controller/kube", ["api"], "kube knows no business words"),
     only("sandbox", "sandbox", [], "the sandbox must not know what runs on it"),
     only("loadtester", "loadtester", [], "the load tester is a program of its own"),
+    only(
+      "doctor",
+      "doctor",
+      ["api", "certs", "controller/kube", "manifests"],
+      "the doctor looks from outside, at what is installed",
+    ),
     {
       name: "pure-rooms",
       severity: "error",

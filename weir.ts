@@ -8,6 +8,7 @@ const help = `weir: progressive delivery for Kubernetes
   weir loadtester  the target of the hooks in the guides: load, acceptance tests, gates
   weir sandbox     a Kubernetes cluster in one process
   weir up          sandbox, server, controller and loadtester together, to try things by hand
+  weir doctor      what is wrong with an installation, and what to do
   weir providers   what each provider of traffic can do
   weir demo        a good release and a bad one under real traffic, in about a minute
 
@@ -23,6 +24,7 @@ const commands: Readonly<
   loadtester: () => import("./loadtester/main.ts"),
   sandbox: () => import("./sandbox/main.ts"),
   up: () => import("./examples/demo/up.ts"),
+  doctor: () => import("./doctor/main.ts"),
   providers: () => import("./manifests/providers.ts"),
   demo: () => import("./examples/demo/main.ts"),
 };

@@ -5,6 +5,9 @@ import type { Authorities, Authority } from "./plan.ts";
 
 const secrets: Resource = { group: "", version: "v1", plural: "secrets", kind: "Secret" };
 
+/** Where the server keeps its authorities. */
+export const secretName = "weir-server-tls";
+
 /** The calls we need of the API server. */
 export interface SecretApi {
   get(ref: ObjectRef): Promise<RawObject | undefined>;

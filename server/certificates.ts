@@ -1,5 +1,5 @@
 import { messageOf, WeirError } from "../api/index.ts";
-import { inMemory, inSecret, type SecretApi } from "../certs/authorityStore.ts";
+import { inMemory, inSecret, type SecretApi, secretName } from "../certs/authorityStore.ts";
 import { certificateFromFiles } from "../certs/files.ts";
 import type { PublishApi } from "../certs/publish.ts";
 import { createRotation, type Rotation, type Serving } from "../certs/serving.ts";
@@ -7,8 +7,6 @@ import type { Logger } from "../controller/kube/log.ts";
 import type { Options } from "./options.ts";
 import { createPublisher } from "./publication.ts";
 import { untilDone } from "./untilDone.ts";
-
-export const secretName = "weir-server-tls";
 
 /** By wall clock: a machine that slept must not wait for a timer of months. Files change when their owner likes. */
 const checkEveryMs = 60_000;
