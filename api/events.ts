@@ -50,10 +50,14 @@ export const eventText = {
     `Promotion completed! Canary analysis was skipped for ${at(target, ns)}`,
   postRolloutPassed: (hook: string) => `Post-rollout check ${hook} passed`,
   postRolloutFailed: (hook: string, error: string) => `Post-rollout hook ${hook} failed ${error}`,
-  putBack: (kind: string, name: string, ns: string) =>
-    `${kind} ${at(name, ns)} was changed or deleted at rest: put back`,
-  weightsPutBack: (route: string, ns: string, canaryWeight: number) =>
-    `The route of ${at(route, ns)} gave the canary ${canaryWeight}% at rest: all traffic goes back to the primary`,
+  putBack: (kind: string, name: string, ns: string, deleted: boolean) =>
+    `${kind} ${at(name, ns)} was ${deleted ? "deleted" : "changed"}: put back`,
+  weightsPutBack: (route: string, ns: string, canaryWeight: number, planned: number) =>
+    `The route of ${at(route, ns)} gave the canary ${canaryWeight}% where ${planned}% is planned: put back`,
+  primaryPutBack: (target: string, ns: string) =>
+    `The template of ${at(`${target}-primary`, ns)} was changed: put back to the promoted revision`,
+  primaryAltered: (target: string, ns: string) =>
+    `The template of ${at(`${target}-primary`, ns)} was changed, and ${target} holds another revision than the promoted one: release a revision, or set ${target} back to it, to put ${target}-primary right`,
   scaledAtRest: (target: string, ns: string, replicas: number) =>
     `${at(target, ns)} was scaled to ${replicas} at rest: that goes to ${target}-primary, and ${target} back to 0`,
   eventHookFailed: (hook: string, error: string) => `Event hook ${hook} failed ${error}`,

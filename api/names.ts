@@ -21,6 +21,8 @@ export const alertProviderResource: Resource = {
 export const annotations = {
   /** Revision of the template that was written last, see `revisionOf`. */
   revision: "weir.sh/revision",
+  /** On a primary: the hash of its template as it was written last. Another one there was written by somebody else. */
+  template: "weir.sh/template",
   /** When that revision was written (RFC 3339, whole seconds). Changes only together with the revision. */
   changedAt: "weir.sh/changed-at",
   /** Who wrote it. */
@@ -35,7 +37,7 @@ export const annotations = {
   held: "weir.sh/held",
   /** Value "off" on a Canary: admission leaves the workload alone. */
   admission: "weir.sh/admission",
-  /** On an object of ours: why somebody with the right to wants to write what is ours on it. */
+  /** On an object of ours: why somebody with the right to wants to write what is ours on it. A primary's template is left so at rest. */
   bypass: "weir.sh/bypass",
 } as const;
 

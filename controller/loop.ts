@@ -14,6 +14,7 @@ import type { ActOptions } from "./act/lookup.ts";
 import { type Answers, createAsking } from "./asking.ts";
 import { decide } from "./decide/decide.ts";
 import type { Action, Answer, Decision, Observation, Question } from "./decide/types.ts";
+import { createDamper, createDriftMemory, type Damper, type DriftMemory, writersOf } from "./drifting.ts";
 import type { Clock } from "./kube/clock.ts";
 import type { Recorder } from "./kube/events.ts";
 import type { Logger } from "./kube/log.ts";
@@ -69,7 +70,7 @@ export interface Loop {
 export function createLoop(options: LoopOptions): Loop {
   const lastRounds = new Map<string, number>();
   const told = new Map<string, string>();
-  const isNews = createDriftMemory(options.clock);
+  const guards = { memory: createDriftMemory(options.clock), damper: createDamper(options.clock) };
   const asking = createAsking((key) => options.wakeAfter(key, 0));
 
   const ask = async (key: string, canary: Canary, decision: Decision, signal: AbortSignal): Promise<Answers> => {
@@ -85,6 +86,8 @@ export function createLoop(options: LoopOptions): Loop {
       if (canary === undefined) {
         lastRounds.delete(key);
         told.delete(key);
+        guards.memory.forget(key);
+        guards.damper.forget(key);
         asking.drop(key);
         options.metrics.forget(key);
         options.configs?.forget(key);
@@ -101,9 +104,10 @@ export function createLoop(options: LoopOptions): Loop {
         if (decision.actions.length === 0 && questions.length === 0) return sleep(key, decision, options);
         // What is being asked already was announced then.
         if (questions.length > 0 && asking.isAsking(key, questions)) return;
-        if (await performAll(seen, decision.actions, options, isNews, signal))
-          lastRounds.set(key, options.clock.now().getTime());
+        const done = await performAll(seen, decision.actions, options, guards, signal);
+        if (done.statusWritten) lastRounds.set(key, options.clock.now().getTime());
         told.delete(key);
+        if (done.heldMs > 0) return options.wakeAfter(key, done.heldMs);
       } catch (error) {
         tellOnce(canary, key, error, told, options);
         throw error;
@@ -142,21 +146,30 @@ function sleep(key: string, decision: Decision, options: LoopOptions): void {
   if (decision.wakeAfterMs !== undefined) options.wakeAfter(key, decision.wakeAfterMs);
 }
 
-/** Performs actions in order; the first that fails ends the pass. True when the status was written. */
+interface Guards {
+  readonly memory: DriftMemory;
+  readonly damper: Damper;
+}
+
+/** Performs actions in order; the first that fails, or that is done too often, ends the pass. */
 async function performAll(
   seen: Observation,
   actions: readonly Action[],
   options: LoopOptions,
-  isNews: (key: string, message: string) => boolean,
+  { memory, damper }: Guards,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<{ readonly statusWritten: boolean; readonly heldMs: number }> {
+  const key = keyOf(seen.canary.metadata);
+  const call = { ...options.settings, api: options.api, caches: options.caches, signal };
+  const writers = await writersOf(seen.canary, actions, memory, call);
   // What is told after the status is written is told of that status.
   let { canary } = seen;
   for (const action of actions) {
     switch (action.kind) {
       case "event":
-        if (action.drift === true && !isNews(keyOf(canary.metadata), action.message)) break;
-        announce(canary, action, action.phase ?? phaseOf(seen.canary), options);
+        if (action.drift === undefined || memory.isNews(key, action.message))
+          announce(canary, by(action, writers), action.phase ?? phaseOf(seen.canary), options);
+        if (action.drift !== undefined) memory.note(key, action.message);
         break;
       case "alert":
         options.tellers.alert(canary, action);
@@ -167,12 +180,20 @@ async function performAll(
       case "tell":
         await tellHooks(canary, action.hooks, action.phase, options, signal);
         break;
-      default:
-        await act(seen.canary, action, { ...options.settings, api: options.api, caches: options.caches, signal });
+      default: {
+        const heldMs = damper.take(key, action);
+        if (heldMs > 0) return { statusWritten: canary !== seen.canary, heldMs };
+        await act(seen.canary, action, call);
         if (action.kind === "status") canary = { ...canary, status: action.status };
+      }
     }
   }
-  return canary !== seen.canary;
+  return { statusWritten: canary !== seen.canary, heldMs: 0 };
+}
+
+function by(event: Event, writers: ReadonlyMap<string, string>): Event {
+  const writer = writers.get(event.message);
+  return writer === undefined ? event : { ...event, message: `${event.message} (last written by ${writer})` };
 }
 
 async function askAll(
@@ -209,21 +230,6 @@ async function tellHooks(
       : { type: "Warning", message: eventText.postRolloutFailed(name, result.message) };
     announce(canary, event, phase, options);
   }
-}
-
-/** How long drift is not told again after it was seen last, in milliseconds. */
-const driftQuietMs = 600_000;
-
-/** Whether drift is news: a tool that applies its own every few seconds is told of once, as long as it goes on. */
-function createDriftMemory(clock: Clock): (key: string, message: string) => boolean {
-  const seen = new Map<string, { readonly message: string; readonly atMs: number }[]>();
-  return (key, message) => {
-    const now = clock.monotonicMs();
-    const recent = (seen.get(key) ?? []).filter(({ atMs }) => now - atMs < driftQuietMs);
-    const known = recent.some((each) => each.message === message);
-    seen.set(key, [...recent.filter((each) => each.message !== message), { message, atMs: now }].slice(-16));
-    return !known;
-  };
 }
 
 type Event = Pick<Extract<Action, { kind: "event" }>, "type" | "message" | "phase">;

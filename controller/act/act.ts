@@ -6,10 +6,13 @@ import {
   canaryResource,
   fieldManagers,
   fieldsOf,
+  isSameTemplate,
   knownKeys,
   type ObjectRef,
+  patchTo,
   providerOf,
   type RawObject,
+  revisionOf,
   type Traffic,
 } from "../../api/index.ts";
 import type { Action, Generated } from "../decide/types.ts";
@@ -17,6 +20,7 @@ import { canaryRef, type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { countedRevision } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
+import { templateOf } from "../workloads/primary.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
 import { generatedService, type ServiceRole, withoutOthers } from "../workloads/services.ts";
 import { copyConfigs, liveConfigs } from "./configs.ts";
@@ -48,6 +52,7 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
     case "unhold":
       return unhold(needed(refs.target), options);
     case "promote":
+    case "mend":
       return promote(canary, action.revision, refs, options);
     case "status":
       return writeStatus(canary, action.status, options);
@@ -108,10 +113,10 @@ async function createPrimary(canary: Canary, refs: Refs, options: ActOptions): P
   if (live !== undefined) await copyConfigs(canary, live, options);
   const tracked = live === undefined ? {} : { tracked: live.tracked };
   const body = kind.primary(canary, target, { ...options, replicas, ...tracked });
-  await applyNoted(needed(refs.primary), body, fieldManagers.workload, options);
+  await writePrimary(needed(refs.primary), body, options);
 }
 
-/** The irreversible step: both sides are read live, and the primary is written only onto the version that was read. */
+/** The irreversible step, and its repetition: both sides are read live, and the primary is written only onto the version that was read. */
 async function promote(canary: Canary, revision: string, refs: Refs, options: ActOptions): Promise<void> {
   const kind = workloadKindOf(canary.spec.targetRef);
   const read = { signal: options.signal };
@@ -135,7 +140,26 @@ async function promote(canary: Canary, revision: string, refs: Refs, options: Ac
   });
   const version = primary.metadata.resourceVersion;
   const fenced = version === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion: version } };
-  await applyNoted(needed(refs.primary), fenced, fieldManagers.workload, options);
+  await writePrimary(needed(refs.primary), fenced, options);
+}
+
+/**
+ * Server-side apply leaves what others added, and that would run with the revision that is promoted: it goes with a second write, which
+ * happens only then. What the cluster itself makes of the template is no change of anybody's, and is noted as it is.
+ */
+async function writePrimary(ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
+  const call = { fieldManager: fieldManagers.workload, signal: options.signal };
+  const template = templateOf(body);
+  let written = await apply(ref, body, fieldManagers.workload, options);
+  if (!isSameTemplate(templateOf(written), template)) {
+    const patch = { spec: { template: patchTo(template, templateOf(written)) } };
+    written = await options.api.mergePatch(ref, patch, call);
+  }
+  if (!isSameTemplate(templateOf(written), template)) {
+    const note = { [annotations.template]: revisionOf(templateOf(written)) };
+    written = await options.api.mergePatch(ref, { metadata: { annotations: note } }, call);
+  }
+  options.caches.expect(ref, written);
 }
 
 async function route(canary: Canary, traffic: Traffic, options: ActOptions): Promise<void> {

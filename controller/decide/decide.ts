@@ -1,4 +1,5 @@
 import { assertNever, eventText, knownKeys } from "../../api/index.ts";
+import { withDrifts } from "./drift.ts";
 import { finalising } from "./finalising.ts";
 import { initializing } from "./initializing.ts";
 import { progressing } from "./progressing.ts";
@@ -18,6 +19,10 @@ import { waiting } from "./waiting.ts";
  * before what it announces.
  */
 export function decide(seen: Observation): Decision {
+  return withDrifts(seen, decided(seen));
+}
+
+function decided(seen: Observation): Decision {
   const { canary } = seen;
   if (canary.metadata.deletionTimestamp !== undefined) return terminating(seen);
   if (!(canary.metadata.finalizers ?? []).includes(knownKeys.finalizer))

@@ -1,8 +1,8 @@
-import { alertText, analysisOf, apexName, canaryName, eventText, primaryName, templatePart } from "../../api/index.ts";
+import { alertText, analysisOf, eventText, templatePart } from "../../api/index.ts";
 import { beginning, isPromoted, releaseOf } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { effectiveIterations, observedTraffic, plannedTraffic } from "./plan.ts";
+import { effectiveIterations, plannedTraffic } from "./plan.ts";
 import { alert, closedGate, drift, gate, gateAlert, milestone, perform, pollGate, tell, wait, warn } from "./round.ts";
 import { hold, stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
@@ -13,47 +13,16 @@ export function rest(seen: Observation): Decision {
   if (target === undefined) return targetMissing(seen);
   if (primary === undefined) return primaryLost(seen, target);
   const repair = converge(seen);
-  if (repair !== undefined) return { ...repair, actions: [...repair.actions, ...drifts(seen, repair.actions)] };
+  if (repair !== undefined) return repair;
   if (target.held === true) return perform({ kind: "unhold" });
   return (
     newRelease(seen, target) ??
     scaledAtRest(seen, target, primary) ??
     emptyTarget(seen) ??
     moveWish(seen, target, primary) ??
+    mendPrimary(seen, target, primary) ??
     (seen.missingScaler === undefined ? perform(...writeStatus(seen, {})) : hold(seen, seen.missingScaler))
   );
-}
-
-/** How long after the end of a release its last weights may still be on their way, in milliseconds. */
-const settlingMs = 2_000;
-
-/**
- * What the repairs at rest say about others. Nobody is blamed for what follows from a new spec or from a release that just ended: then
- * it is we who want something else.
- */
-function drifts(seen: Observation, repairs: readonly Action[]): readonly Action[] {
-  const { canary } = seen;
-  const { generation } = canary.metadata;
-  const { phase, lastTransitionTime = "", observedGeneration } = canary.status ?? {};
-  if (observedGeneration !== generation || phase === "Failed") return [];
-  if (!(seen.now - Date.parse(lastTransitionTime) > settlingMs)) return [];
-  const { namespace } = namesOf(canary);
-  const names = {
-    apexService: apexName(canary),
-    primaryService: primaryName(canary),
-    canaryService: canaryName(canary),
-  };
-  return repairs.flatMap((action) => {
-    if (action.kind === "shift") {
-      const share = observedTraffic(seen)?.canary ?? 0;
-      return share > 0 ? [drift(eventText.weightsPutBack(apexName(canary), namespace, share))] : [];
-    }
-    if (action.kind !== "ensure") return [];
-    if (action.object === "route") return [drift(eventText.putBack("The route of", apexName(canary), namespace))];
-    return action.object === "apexService" || action.object === "primaryService" || action.object === "canaryService"
-      ? [drift(eventText.putBack("Service", names[action.object], namespace))]
-      : [];
-  });
 }
 
 /** The primary was deleted. It comes back only from the revision it ran; anything else would be an unanalysed promotion. */
@@ -152,7 +121,7 @@ function scaledAtRest(seen: Observation, target: Workload, primary: Workload): D
   const { target: name, namespace } = namesOf(canary);
   return perform(
     { kind: "keepWish", replicas: target.replicas },
-    drift(eventText.scaledAtRest(name, namespace, target.replicas)),
+    drift("target", eventText.scaledAtRest(name, namespace, target.replicas)),
   );
 }
 
@@ -162,6 +131,18 @@ function moveWish(seen: Observation, target: Workload, primary: Workload): Decis
   if (wish === undefined || wish < 1 || seen.canary.spec.autoscalerRef !== undefined || wish === primary.replicas)
     return undefined;
   return wait(undefined, { kind: "scalePrimary", replicas: wish });
+}
+
+/**
+ * The primary's template, changed by somebody else. What it ran can be written again only while the target holds it; else it is said
+ * once, for the next promotion puts it right. After a failed promotion the primary is not what serves.
+ */
+function mendPrimary(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
+  if (primary.altered !== "drifted" || !isPromoted(seen, primary.revision)) return undefined;
+  const { target: name, namespace } = namesOf(seen.canary);
+  return target.revision === primary.revision
+    ? perform({ kind: "mend", revision: primary.revision })
+    : stalled(seen, eventText.primaryAltered(name, namespace));
 }
 
 /** Revisions of ours are versioned (`w1:…`). */

@@ -2,7 +2,7 @@ import type { Canary, CanaryHook, Phase, Release, Severity } from "../../api/ind
 import { analysisOf, eventText, intervalMs } from "../../api/index.ts";
 import { judgeMetric } from "./judge.ts";
 import { hooksOf, iterationsOf, weightOf } from "./plan.ts";
-import type { Action, Answer, Decision, Observation, Question } from "./types.ts";
+import type { Action, Answer, Decision, Drifting, Observation, Question } from "./types.ts";
 
 /** How often an unanswered gate is asked again, in milliseconds. Independent of the interval: who opens a gate is waiting. */
 const gatePollMs = 1_000;
@@ -27,8 +27,8 @@ export function gateAlert(hook: CanaryHook, message: string): readonly Action[] 
 }
 
 /** Something was changed behind the canary's back, and is put right. */
-export function drift(message: string): Event {
-  return { ...warn(message), drift: true };
+export function drift(object: Drifting, message: string): Event {
+  return { ...warn(message), drift: object };
 }
 
 /** An event with which a release begins or ends. */

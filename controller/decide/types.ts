@@ -32,6 +32,8 @@ export interface Workload {
   readonly authorship?: Authorship;
   /** How many replicas the user wishes for, kept by the webhook when it pins the field. */
   readonly wishedReplicas?: number;
+  /** Of the primary only: its template is not the one that was written to it. `meant`: somebody who may says so on it. */
+  readonly altered?: "drifted" | "meant";
   /** Held by the webhook: a template change before the primary could serve. */
   readonly held?: boolean;
 }
@@ -120,6 +122,9 @@ export interface Reading {
 /** The objects we generate; `act` renders each from the canary and the target. */
 export type Generated = "canaryService" | "primaryService" | "apexService" | "primary" | "primaryScaler" | "route";
 
+/** An object that others change though it is ours, or a field of the target that is. */
+export type Drifting = Generated | "target";
+
 /** One change to the world, idempotent. Performed in order; the first failure ends the pass and the key is observed again. */
 export type Action =
   /** Create the object or bring it back to what the canary says. For `route`: weights are kept as they are. */
@@ -138,6 +143,8 @@ export type Action =
   | { readonly kind: "unhold" }
   /** Copy the target's template to the primary, if the target still has this revision; otherwise a conflict. */
   | { readonly kind: "promote"; readonly revision: string }
+  /** Write the revision that the primary runs to it once more, if the target still has it; otherwise a conflict. */
+  | { readonly kind: "mend"; readonly revision: string }
   /** The whole status as it shall be. */
   | { readonly kind: "status"; readonly status: CanaryStatus }
   /** `phase`: what this event announces, the beginning or end of a release. It says who made the change. */
@@ -146,8 +153,8 @@ export type Action =
       readonly type: "Normal" | "Warning";
       readonly message: string;
       readonly phase?: Phase;
-      /** Something was changed under the canary and is put right: who does it again and again is told once in a while. */
-      readonly drift?: true;
+      /** What was changed under the canary and is put right: who does it again and again is told of once in a while. */
+      readonly drift?: Drifting;
     }
   /** For people outside the cluster. `detailed`: says what is released and how. */
   | { readonly kind: "alert"; readonly severity: Severity; readonly message: string; readonly detailed: boolean }

@@ -4,6 +4,7 @@ import {
   type Canary,
   canaryReadyThreshold,
   type Fit,
+  isOurRevision,
   primaryReadyThreshold,
   progressDeadlineSeconds,
   providerOf,
@@ -151,10 +152,20 @@ function targetFacts(
 }
 
 function primaryFacts(canary: Canary, kind: WorkloadKind, primary: RawObject, now: number): Workload {
+  const marks = primary.metadata.annotations ?? {};
+  const written = marks[annotations.template];
+  // A hash by another rule, or none, says nothing: an upgrade must not restart every primary.
+  const altered = isOurRevision(written) && written !== revisionOf(kind, primary);
   return {
-    revision: primary.metadata.annotations?.[annotations.revision] ?? "foreign",
+    revision: marks[annotations.revision] ?? "foreign",
     ...common(kind, primary, primaryReadyThreshold(canary), canary, now, true),
+    ...(altered ? { altered: isMeant(marks) ? ("meant" as const) : ("drifted" as const) } : {}),
   };
+}
+
+/** Somebody with the right to do so says on the object why it is not as we want it. */
+function isMeant(marks: Readonly<Record<string, string>>): boolean {
+  return (marks[annotations.bypass] ?? "").trim() !== "";
 }
 
 function common(

@@ -38,6 +38,7 @@ export function primaryWorkload(
     throw new TypeError(label.obstacle);
   }
   const primaryLabel = { [label.key]: `${label.value}-primary` };
+  const template = templateOfPrimary(target, label, options.tracked);
   return {
     apiVersion: "apps/v1",
     kind: resource.kind,
@@ -48,13 +49,14 @@ export function primaryWorkload(
       annotations: {
         ...inherited(target.metadata.annotations, options.includeLabelPrefix),
         [annotations.revision]: withConfigs(revisionOfTarget(target), options.tracked?.digest),
+        [annotations.template]: revisionOf(template),
       },
       ownerReferences: [ownerReferenceOf(canary)],
     },
     spec: {
       ...spec,
       selector: { matchLabels: primaryLabel },
-      template: templateOfPrimary(target, label, options.tracked),
+      template,
     },
   };
 }

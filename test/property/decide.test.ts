@@ -38,6 +38,8 @@ type Move =
   | { readonly kind: "gates"; readonly open: boolean }
   | { readonly kind: "drift"; readonly weight: number }
   | { readonly kind: "break"; readonly what: "canaryService" | "primaryService" | "apexService" | "route" }
+  /** Somebody edits the primary's template. */
+  | { readonly kind: "alter"; readonly how: "drifted" | "meant" }
   | { readonly kind: "suspend"; readonly on: boolean }
   /** The target is deleted; it comes back in the end, if not before. */
   | { readonly kind: "target"; readonly there: boolean }
@@ -69,6 +71,10 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.boolean().map((good): Move => ({ kind: "metrics", good })) },
   { weight: 1, arbitrary: fc.boolean().map((open): Move => ({ kind: "gates", open })) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("drifted" as const, "meant" as const).map((how): Move => ({ kind: "alter", how })),
+  },
   { weight: 1, arbitrary: fc.constantFrom(0, 10, 37, 100).map((weight): Move => ({ kind: "drift", weight })) },
   {
     weight: 1,
@@ -175,6 +181,9 @@ function happen(world: World, step: Exclude<Move, { kind: "pass" | "flow" | "cra
         if (world.target.replicas > 0) world.target.health = "starting";
       }
       return;
+    case "alter":
+      if (world.primary !== undefined) world.primary.altered = step.how;
+      return;
     case "metrics":
       world.metricsGood = step.good;
       return;
@@ -268,6 +277,10 @@ test("whatever happened, a kind world ends at rest: the revision is settled, wei
         world.status?.trackedConfigs,
         noted,
         "the status names the configs of the revision that was seen",
+      );
+      assert.ok(
+        phase === "Failed" || world.primary?.altered !== "drifted",
+        "what somebody made of the primary is gone",
       );
       if (phase !== "Failed")
         assert.equal(lastPromotedSpec, world.primary?.revision, "law 4: the status names what the primary runs");

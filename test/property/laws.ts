@@ -50,6 +50,14 @@ export function hold(
       `law 3: ${action.revision} was promoted without good checks`,
     );
   }
+  if (action.kind === "mend") {
+    assert.equal(
+      action.revision,
+      seen.canary.status?.lastPromotedSpec,
+      "law 3: only what was promoted is written again",
+    );
+    assert.equal(seen.primary?.altered, "drifted", "pods are not replaced without need, nor against who may");
+  }
   if (action.kind === "status") judgeStatus(action, seen, answers, ledger);
 }
 

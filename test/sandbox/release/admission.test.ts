@@ -213,13 +213,57 @@ describe("with the webhook server gone", () => {
       await cluster.api.mergePatch({ ...service, name: "podinfo" }, { spec: { selector: { app: "podinfo" } } });
       await cluster.until("the selector put back", isOurs);
     }
-    const text = "Service podinfo.open was changed or deleted at rest: put back";
+    const text = "Service podinfo.open was changed: put back (last written by kubectl)";
     await cluster.untilTold("open", text);
     const ref = { resource: resourceOf(cluster.deployment("open") as RawObject), namespace: "open", name: "podinfo" };
     await cluster.api.mergePatch(ref, { spec: { replicas: 3 } });
     await cluster.untilTold("open", "podinfo.open was scaled to 3 at rest: that goes to podinfo-primary");
     await cluster.untilTargetIsEmpty("open");
     assert.equal(cluster.told.of("open").filter((message) => message === text).length, 1);
+  });
+
+  describe("the primary's template", () => {
+    const primary = () => ({
+      resource: resourceOf(cluster.deployment("open") as RawObject),
+      namespace: "open",
+      name: "podinfo-primary",
+    });
+    const template = () => JSON.stringify(cluster.deployment("open", "podinfo-primary")["spec"].template);
+    /** What a patch can change, add and take away. */
+    const edited = (image: string) => ({
+      metadata: { annotations: { note: "by hand" } },
+      spec: { nodeSelector: { disk: "fast" }, containers: [{ name: "podinfod", image }] },
+    });
+
+    it("is put back when somebody else changes it, and it is told who", async () => {
+      const before = template();
+      await cluster.api.mergePatch(primary(), { spec: { template: edited("ghcr.io/stefanprodan/podinfo:9") } });
+      await cluster.until("the template put back", () => template() === before);
+      const text = "The template of podinfo-primary.open was changed: put back to the promoted revision";
+      await cluster.untilTold("open", `${text} (last written by kubectl)`);
+      assert.equal(cluster.canary("open").status?.phase, "Succeeded");
+    });
+
+    it("stays as who may change it says, until that is taken back", async () => {
+      const before = template();
+      const metadata = { annotations: { "weir.sh/bypass": "an incident" } };
+      await cluster.api.mergePatch(primary(), {
+        metadata,
+        spec: { template: edited("ghcr.io/stefanprodan/podinfo:9") },
+      });
+      // Whatever the controller does about the primary it does before it does this.
+      const service = {
+        resource: { group: "", version: "v1", plural: "services", kind: "Service" },
+        namespace: "open",
+      };
+      await cluster.api.mergePatch({ ...service, name: "podinfo" }, { spec: { selector: { app: "podinfo" } } });
+      await cluster.until("the selector put back", () => {
+        return cluster.look.get("services", "open", "podinfo")?.["spec"].selector.app === "podinfo-primary";
+      });
+      assert.match(template(), /podinfo:9/);
+      await cluster.api.mergePatch(primary(), { metadata: { annotations: { "weir.sh/bypass": null } } });
+      await cluster.until("the template put back", () => template() === before);
+    });
   });
 
   it("Canaries are refused, and the answer names the webhook", async () => {

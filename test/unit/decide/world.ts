@@ -18,6 +18,8 @@ export interface ModelWorkload {
   available: number;
   health: "ready" | "starting" | "gaveUp";
   held: boolean;
+  /** Of the primary: somebody changed its template. */
+  altered?: "drifted" | "meant";
   /** The number of replicas that is noted for the primary. */
   wish?: number;
 }
@@ -192,6 +194,7 @@ function seenWorkload(workload: ModelWorkload): Workload {
     readiness,
     available: workload.available,
     held: workload.held,
+    ...(workload.altered === undefined ? {} : { altered: workload.altered }),
     ...(workload.wish === undefined ? {} : { wishedReplicas: workload.wish }),
   };
 }
@@ -254,9 +257,11 @@ export function perform(world: World, action: Action): boolean {
       if (world.target !== undefined) world.target.held = false;
       return true;
     case "promote":
+    case "mend":
       if (world.target?.revision !== action.revision || world.primary === undefined) return false;
       world.primary.revision = action.revision;
       world.primary.health = "starting";
+      delete world.primary.altered;
       return true;
     case "status":
       world.status = action.status;

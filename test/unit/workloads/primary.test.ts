@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { annotations, fieldsOf, type RawObject } from "../../../api/index.ts";
+import { annotations, fieldsOf, type RawObject, revisionOf } from "../../../api/index.ts";
 import { primaryDeployment } from "../../../controller/workloads/deployment.ts";
 import { fits } from "../../../controller/workloads/fits.ts";
 import { revisionOfPrimary, revisionOfTarget, selectorLabel } from "../../../controller/workloads/primary.ts";
@@ -24,7 +24,10 @@ describe("a primary made from its target", () => {
         name: "shop-primary",
         namespace: "demo",
         labels: { app: "shop-primary" },
-        annotations: { [annotations.revision]: revisionOfTarget(target) },
+        annotations: {
+          [annotations.revision]: revisionOfTarget(target),
+          [annotations.template]: revisionOf(template(primaryDeployment(canary, target, options))),
+        },
         ownerReferences: [
           {
             apiVersion: "flagger.app/v1beta1",
@@ -106,7 +109,10 @@ describe("a primary made from its target", () => {
       };
       const primary = primaryDeployment(canary, aDeployment({ metadata }), { ...options, includeLabelPrefix });
       assert.deepEqual(primary.metadata.labels, { ...labels, app: "shop-primary" });
-      assert.deepEqual(Object.keys(primary.metadata.annotations ?? {}).sort(), [...notes, annotations.revision].sort());
+      assert.deepEqual(
+        Object.keys(primary.metadata.annotations ?? {}).sort(),
+        [...notes, annotations.revision, annotations.template].sort(),
+      );
     });
   }
 
