@@ -121,7 +121,9 @@ function parseValue(what: string, { kind }: Parameter, value: unknown): string |
     if (typeof value === "string" && value !== "") return value;
     throw new FaultProblem(`${what} must be a text`);
   }
-  const parsed = kind === "milliseconds" && typeof value === "string" ? durationMs(value) : Number(value);
+  // The name says the unit of a bare number; `--for 3` means seconds.
+  const united = kind === "milliseconds" && typeof value === "string" && !/^\d+$/.test(value);
+  const parsed = united ? durationMs(value) : Number(value);
   if (parsed !== undefined && Number.isFinite(parsed) && parsed >= 0 && value !== "") return parsed;
   const wanted = kind === "number" ? "a number" : "a duration such as 500ms or 2s";
   throw new FaultProblem(`${what} must be ${wanted}, not ${JSON.stringify(value)}`);

@@ -123,8 +123,7 @@ function start(path: string, flags: readonly string[]): Program {
   child.on("error", (error) => {
     said += error.message;
   });
-  const ended = Promise.race([once(child, "exit"), once(child, "error")]);
-  ended.catch(() => undefined);
+  const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   return { name: path, complaint: () => said, ended, stop: () => end(child, ended) };
 }
 
