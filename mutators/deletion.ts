@@ -2,6 +2,7 @@ import { type Canary, primaryTargetName } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { textAt } from "./fields.ts";
 import { referencesIn } from "./references.ts";
+import { stageOf } from "./stage.ts";
 import { type AdmissionRequest, type Index, type Outcome, untouched } from "./types.ts";
 import { nameOf } from "./validation.ts";
 import { warning } from "./warning.ts";
@@ -28,7 +29,9 @@ export function warnOfDeletion(request: AdmissionRequest, index: Index): Outcome
 
 function ofTarget(canary: Canary, kind: string): string {
   const { name } = canary.metadata;
-  return `Canary ${name} releases this ${kind}: ${primaryTargetName(canary)} goes on serving; delete the Canary too`;
+  return stageOf(canary) === "bootstrapping"
+    ? `Canary ${name} begins with this ${kind}: nothing serves in its place yet`
+    : `Canary ${name} releases this ${kind}: ${primaryTargetName(canary)} goes on serving; delete the Canary too`;
 }
 
 function ofReference(kind: "MetricTemplate" | "AlertProvider", namespace: string, name: string, index: Index) {

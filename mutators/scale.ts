@@ -1,4 +1,4 @@
-import { primaryTargetName, targetName } from "../api/index.ts";
+import { type Canary, primaryTargetName, targetName } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { canaryWith, careless } from "./care.ts";
 import { numberAt } from "./fields.ts";
@@ -7,8 +7,8 @@ import { type AdmissionRequest, type Index, type Outcome, untouched } from "./ty
 import { warning } from "./warning.ts";
 
 /**
- * `kubectl scale` on a target. Admitted as it is: a Scale has no annotations to keep a wish in, so the controller moves it to the
- * primary afterwards. The writer is told.
+ * `kubectl scale` on a target. Admitted as it is: a Scale has no annotations to keep a wish in, so at rest the controller moves it to the
+ * primary afterwards. During a release it makes the canary bigger, and nothing else. The writer is told.
  */
 export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
   if (request.operation !== "UPDATE" || request.subResource !== "scale") {
@@ -38,12 +38,20 @@ export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
     const advice = `${name} is a canary, ${primaryTargetName(canary)} serves: to stop serving, delete the Canary and scale then`;
     return untouched("ScaleWarned", [warning(advice)]);
   }
+  if (stage === "releasing") {
+    const lasting = `${name} is a canary: ${asked} lasts until the release ends; ${primaryTargetName(canary)} follows ${wishedBy(canary)}`;
+    return untouched("ScaleWarned", [warning(lasting)]);
+  }
   const scaler = canary.spec.autoscalerRef;
   const text =
     scaler === undefined
       ? `${name} is a canary: ${asked} goes to ${primaryTargetName(canary)}, and ${name} back to ${stored}`
       : `${name} is a canary: autoscaler ${scaler.name} decides, and ${name} goes back to ${stored}`;
   return untouched("ScaleWarned", [warning(text)]);
+}
+
+function wishedBy({ spec }: Canary): string {
+  return spec.autoscalerRef === undefined ? "spec.replicas" : `autoscaler ${spec.autoscalerRef.name}`;
 }
 
 /** `kubectl scale` on a primary. A Scale has no owner to read, so the name has to do. */

@@ -132,6 +132,14 @@ test("scaling a target is admitted and explained", () => {
       answer(0, 5, aCanary({ spec: { autoscalerRef: scaler } })),
       "Weir: podinfo is a canary: autoscaler hpa decides, and podinfo goes back to 0",
     ],
+    [
+      answer(1, 5, aCanary({ phase: "Progressing" })),
+      "Weir: podinfo is a canary: 5 lasts until the release ends; podinfo-primary follows spec.replicas",
+    ],
+    [
+      answer(1, 5, aCanary({ phase: "Progressing", spec: { autoscalerRef: scaler } })),
+      "Weir: podinfo is a canary: 5 lasts until the release ends; podinfo-primary follows autoscaler hpa",
+    ],
   ];
   for (const [outcome, text] of cases) {
     assert.deepEqual(outcome, { kind: "untouched", why: "ScaleWarned", warnings: [text] });
