@@ -13,7 +13,7 @@ import type { Client, KubeObject } from "../../../sandbox/apiserver/types.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../../sandbox/start.ts";
 import { loadtesterOutside, podinfo, readYaml, resourceOf, withImage } from "./manifests.ts";
 import { followEvents, type Told, untilFound } from "./watching.ts";
-import { type ControllerOptions, runController, runServer, type Stoppable } from "./weir.ts";
+import { type ControllerOptions, type RunningServer, runController, runServer, type Stoppable } from "./weir.ts";
 
 /** A sandbox with Weir on it, all in this process: what a release needs to be tried from end to end. */
 export interface ReleaseCluster {
@@ -50,7 +50,7 @@ export interface ReleaseCluster {
   /** Callers inside the cluster, by the name of the Service. */
   call(url: string, everyMs?: number): Traffic;
   startController(options?: ControllerOptions): Promise<Stoppable>;
-  startServer(): Promise<Stoppable>;
+  startServer(): Promise<RunningServer>;
   /** Called at the end, in reverse. */
   readonly atEnd: (() => Promise<unknown>)[];
   stop(): Promise<void>;
@@ -240,7 +240,7 @@ function trafficOf(sandbox: Sandbox, atEnd: (() => Promise<unknown>)[]): Pick<Re
 }
 
 /** Ended with the cluster, unless a test ends it before. */
-async function endLater(starting: Promise<Stoppable>, atEnd: (() => Promise<unknown>)[]): Promise<Stoppable> {
+async function endLater<T extends Stoppable>(starting: Promise<T>, atEnd: (() => Promise<unknown>)[]): Promise<T> {
   const running = await starting;
   const stop = once(() => running.stop());
   atEnd.push(stop);

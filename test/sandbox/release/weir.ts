@@ -58,8 +58,13 @@ export async function runController(
   return { complaints, stop: () => running.stop() };
 }
 
+export interface RunningServer extends Stoppable {
+  /** What it tells Prometheus now. */
+  metrics(): Promise<string>;
+}
+
 /** `weir server` in this process; resolves when the API server knows it. */
-export async function runServer(kubeconfig: string, controllerUsers: readonly string[]): Promise<Stoppable> {
+export async function runServer(kubeconfig: string, controllerUsers: readonly string[]): Promise<RunningServer> {
   const flags = ["--port=0", "--metrics-port=0", "--publish-url=https://127.0.0.1", `--mesh-provider=${provider}`];
   const options = readOptions([
     ...flags,
@@ -69,9 +74,11 @@ export async function runServer(kubeconfig: string, controllerUsers: readonly st
   if (options === undefined) throw new Error("the server's flags are not understood");
   const complaints: string[] = [];
   const published = Promise.withResolvers<void>();
+  let metricsPort: unknown;
   const log = createLogger({
     write(line) {
-      const { level, msg } = JSON.parse(line) as LogValues;
+      const { level, msg, metricsPort: port } = JSON.parse(line) as LogValues;
+      metricsPort = port ?? metricsPort;
       if (msg === "authority published") published.resolve();
       if (level !== "info") complaints.push(line);
     },
@@ -86,6 +93,7 @@ export async function runServer(kubeconfig: string, controllerUsers: readonly st
   await Promise.race([published.promise, ended]);
   return {
     complaints,
+    metrics: async () => await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
     async stop() {
       stop.abort();
       await ended;
