@@ -118,6 +118,13 @@ describe("breaking the glass", () => {
     assert.equal(imageOf(), "6.0.1");
   });
 
+  it("once the reason is taken off, the template is put back", async () => {
+    await oncall.jsonPatch(primary, image("6.0.9"));
+    assert.equal(imageOf(), "6.0.9");
+    await oncall.mergePatch(primary, { metadata: { annotations: { "weir.sh/bypass": null } } });
+    await cluster.until("the template put back", () => imageOf() === "6.0.1");
+  });
+
   it("what traffic depends on is put back by the controller, unless the Canary is suspended", async () => {
     const selector = () => cluster.look.get("services", namespace, service.name)?.["spec"].selector;
     const ours = selector();
@@ -129,6 +136,7 @@ describe("breaking the glass", () => {
     await cluster.untilTold(namespace, "skipping canary run as object is suspended");
     await oncall.mergePatch(service, { spec: { selector: { app: "podinfo" } } });
     await oncall.mergePatch(service, { metadata: { labels: { seen: "again" } } });
+    await oncall.mergePatch(primary, reason("outage"));
     await oncall.delete(primary);
     await cluster.until("the primary being gone", () => {
       return cluster.look.get("deployments.apps", namespace, primary.name) === undefined;
