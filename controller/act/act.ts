@@ -96,13 +96,16 @@ async function service(canary: Canary, role: ServiceRole, refs: Refs, options: A
   const live = options.caches.get(ref);
   const wanted = generatedService(canary, role, label, target, live);
   const taken = live !== undefined && wanted.metadata.ownerReferences === undefined;
+  const call = { fieldManager: fieldManagers.service, signal: options.signal };
+  // Merged with another port of the same name, ours would be refused: others' go first.
+  if (!taken && live !== undefined && fits(live, wanted) !== "fits")
+    await options.api.mergePatch(ref, withoutOthers(wanted, live), call);
   // A list of ports is a map to server-side apply, which could not take a user's extra port away: see generatedService.
   const written = taken
     ? await options.api.mergePatch(ref, wanted, { fieldManager: fieldManagers.service, signal: options.signal })
     : await apply(ref, wanted, fieldManagers.service, options);
   options.caches.expect(ref, written);
   if (fits(written, wanted) === "fits") return;
-  const call = { fieldManager: fieldManagers.service, signal: options.signal };
   options.caches.expect(ref, await options.api.mergePatch(ref, withoutOthers(wanted, written), call));
 }
 

@@ -222,6 +222,16 @@ describe("with the webhook server gone", () => {
     assert.equal(cluster.told.of("open").filter((message) => message === text).length, 1);
   });
 
+  it("ports of a Service are put back, though the API server would not merge them with ours, and it is told who", async () => {
+    const resource = { group: "", version: "v1", plural: "services", kind: "Service" };
+    const spec = () => JSON.stringify(cluster.look.get("services", "open", "podinfo-canary")?.["spec"]);
+    const before = spec();
+    const ports = [{ name: "http", port: 81, targetPort: 81 }];
+    await cluster.api.mergePatch({ resource, namespace: "open", name: "podinfo-canary" }, { spec: { ports } });
+    await cluster.untilTold("open", "Service podinfo-canary.open was changed: put back (last written by kubectl)");
+    await cluster.until("the ports put back", () => spec() === before);
+  });
+
   describe("the primary's template", () => {
     const primary = () => ({
       resource: resourceOf(cluster.deployment("open") as RawObject),
@@ -251,7 +261,7 @@ describe("with the webhook server gone", () => {
         metadata,
         spec: { template: edited("ghcr.io/stefanprodan/podinfo:9") },
       });
-      // Whatever the controller does about the primary it does before it does this.
+      // A later change that is answered: by then the controller has looked at the primary.
       const service = {
         resource: { group: "", version: "v1", plural: "services", kind: "Service" },
         namespace: "open",
