@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import send from "supertest";
 import type { RawObject } from "../../api/index.ts";
 import type { Happening } from "../../controller/kube/events.ts";
+import { createLogger } from "../../controller/kube/log.ts";
 import type { Outcome } from "../../mutators/types.ts";
+import { createApp } from "../../server/app.ts";
 import { createBreakGlass } from "../../server/bypass.ts";
+import { createMetrics } from "../../server/metrics.ts";
 import { aCanary, anIndex, aReview } from "../unit/mutators/builders.ts";
 
 const index = anIndex([aCanary()]);
@@ -106,4 +110,30 @@ test("an answer is kept for ten seconds, for this user and Canary, and failures 
   time.ms = 10_000;
   await breakGlass(request, refusal, index);
   assert.equal(asked.length, 4);
+});
+
+test("a refusal goes out over HTTP, and is let through for whoever may bypass", async () => {
+  for (const [allowed, why] of [
+    [false, refusal.why],
+    [true, "Bypassed"],
+  ] as const) {
+    const { asked, breakGlass } = aGlass(() => ({ allowed }));
+    const app = createApp({
+      routes: new Map([["/mutate/deployments", () => refusal]]),
+      index: () => index,
+      breakGlass,
+      log: createLogger({ level: "error", write: () => undefined }),
+      metrics: createMetrics(),
+      mostInFlight: 1,
+      draining: () => false,
+    });
+    const { body, status } = await send(app)
+      .post("/mutate/deployments")
+      .send({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
+    assert.equal(status, 200);
+    assert.equal(body.response.allowed, allowed);
+    assert.equal(body.response.auditAnnotations.outcome, why);
+    assert.equal(asked.length, 1);
+    assert.match(JSON.stringify(asked), /"user":"jane"/);
+  }
 });
