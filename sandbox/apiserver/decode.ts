@@ -31,6 +31,7 @@ export function decodeObject(call: Call, body: unknown, validation: Validation, 
   if (resource.custom && validation === "Warn") warnOfForeignFields(call, object);
   checkKind(object, resource, version, name);
   object.metadata = isRecord(object.metadata) ? object.metadata : {};
+  dropEmpty(object.metadata);
   const problem = resource.strategy.decodeProblem?.(object, version);
   if (problem !== undefined) throw undecodable(resource, version, problem);
   const unknown = resource.strategy.prune(object, version).map((path) => `unknown field ${JSON.stringify(path)}`);
@@ -42,6 +43,14 @@ export function decodeObject(call: Call, body: unknown, validation: Validation, 
   if (validation === "Warn") for (const text of [...twice.map(({ warning }) => warning), ...unknown]) call.warn(text);
   resource.strategy.setDefaults(object, version, old);
   return object;
+}
+
+/** The API server's types leave out what is empty; `kubectl diff` sends an empty map of annotations for objects that have none. */
+function dropEmpty(metadata: KubeObject["metadata"]): void {
+  for (const field of ["annotations", "labels", "finalizers", "ownerReferences"] as const) {
+    const value: unknown = metadata[field];
+    if (typeof value === "object" && value !== null && Object.keys(value).length === 0) delete metadata[field];
+  }
 }
 
 /** In a version that is not served no field is known, which is told before the version is refused. */

@@ -121,6 +121,15 @@ describe("a CustomResourceDefinition in a running cluster", () => {
     await gone(definitions, widgets);
   });
 
+  it("keeps no empty maps and lists in the metadata of its objects, as typed metadata does", async () => {
+    await client.create(definitions, aDefinition({}, { plural: "bare", kind: "Bare", shortNames: [] }));
+    await definitionWhere("bare.example.com", (object) => conditionOf(object, "Established")?.status === "True");
+    const empty = { annotations: {}, labels: {}, finalizers: [], ownerReferences: [] };
+    const metadata = { name: "b", namespace: "default", ...empty };
+    const { metadata: kept } = await client.create("bare.example.com", { ...aWidget({}), kind: "Bare", metadata });
+    for (const field of Object.keys(empty)) assert.equal(kept[field], undefined, field);
+  });
+
   it("whose conversion webhook is not there cannot be written in another version than the stored one", async () => {
     const definition = aDefinition({});
     const [first] = definition["spec"].versions;
