@@ -159,9 +159,22 @@ function webhook(each: Interception, options: ConfigurationOptions) {
           },
         }
       : {}),
-    matchConditions: matchConditions(workload, options.controllerUsers),
+    matchConditions: [
+      ...matchConditions(workload, options.controllerUsers),
+      ...(each.failurePolicy === "Fail" ? [somethingToJudge] : []),
+    ],
   };
 }
+
+/**
+ * A manifest that is applied again as it is must not fail because nobody is there to judge it: a chart that holds a Canary would
+ * end half applied. Nor must finalizers and labels wait for us.
+ */
+const somethingToJudge = {
+  name: "spec-is-new",
+  expression:
+    "request.operation != 'UPDATE' || !has(object.spec) || !has(oldObject.spec) || object.spec != oldObject.spec",
+};
 
 /** The API server asks these before it calls: whoever must never wait for us is not made to. */
 function matchConditions(workload: boolean, controllerUsers: readonly string[]) {

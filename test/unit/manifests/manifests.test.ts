@@ -35,6 +35,18 @@ test("workloads and deletions fail open, writes to our own kinds fail closed", (
   }
 });
 
+test("what fails closed is not asked about a spec that stays as it is", () => {
+  const webhooks = loadAll(read("webhooks.yaml")).flatMap(
+    (configuration) =>
+      (configuration as { webhooks: { failurePolicy: string; matchConditions: { name: string }[] }[] }).webhooks,
+  );
+  for (const { failurePolicy, matchConditions } of webhooks)
+    assert.equal(
+      matchConditions.some(({ name }) => name === "spec-is-new"),
+      failurePolicy === "Fail",
+    );
+});
+
 test("a definition fits into the annotation that kubectl apply makes of it", () => {
   for (const definition of customResourceDefinitions) {
     assert.ok(JSON.stringify(definition).length < 200_000, definition.metadata.name);
