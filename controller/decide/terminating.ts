@@ -10,7 +10,7 @@ const goneMs = 5_000;
 
 /**
  * The Canary is being deleted. Whoever serves now goes on serving: the target takes over when it holds the promoted revision,
- * otherwise the primary stays and becomes the user's. Only then the finalizer goes.
+ * otherwise the primary stays and becomes the user's. Only then the finalizer goes. Without a target there is nobody to serve for.
  */
 export function terminating(seen: Observation): Decision {
   const { canary, target, primary } = seen;
@@ -25,9 +25,11 @@ export function terminating(seen: Observation): Decision {
   }
   if (phase !== "Terminating")
     return perform(...writeStatus(seen, { phase: "Terminating" }), tell(eventText.terminating(name, namespace)));
-  if (target === undefined && primary === undefined) return wait(goneMs, { kind: "finalizer", present: false });
-  const heir = heirOf(seen);
-  if (heir === "target" && target !== undefined) {
+  // Uninstalled: whoever deletes the target and the Canary wants nothing of it left, so what is ours goes with the Canary.
+  if (target === undefined)
+    return wait(goneMs, { kind: "finalizer", present: false }, tell(eventText.terminated(name, namespace)));
+  const heir = heirOf(seen, target);
+  if (heir === "target") {
     if (target.held === true) return perform({ kind: "unhold" });
     if (seen.sourceScaler === "paused") return perform({ kind: "pauseScaler", paused: false });
     if (target.replicas === 0)
@@ -63,9 +65,7 @@ function serves(workload: Workload | undefined): boolean {
  * The target, unless it cannot come up or holds a revision that was not promoted while a primary serves the one that was.
  * After a failed promotion (weight 100) the unpromoted revision is the one that serves.
  */
-function heirOf(seen: Observation): "target" | "primary" {
-  const { target, primary, canary } = seen;
-  if (target === undefined) return "primary";
+function heirOf({ primary, canary }: Observation, target: Workload): "target" | "primary" {
   if (primary === undefined) return "target";
   if (gaveUp(target.readiness) && serves(primary)) return "primary";
   const promoted = canary.status?.lastPromotedSpec;

@@ -186,6 +186,16 @@ for (const [phase, revision, heir] of [
   });
 }
 
+test("deletion after the target's own keeps nothing: an uninstalled application does not go on serving", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  world.deleting = true;
+  world.target = undefined;
+  runToRest(world, decide, 40);
+  assert.equal(world.gone, true);
+  assert.equal(world.handedTo, undefined);
+});
+
 test("a gate that opens after a failed check does not promote: the next round must be good first", () => {
   const world = aWorld({ stepWeight: 50, maxWeight: 50 });
   runToRest(world, decide);
