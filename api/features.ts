@@ -37,7 +37,7 @@ const smi = [...split, "hosts"] as const;
 const appmesh = [...ingress, "hosts", "matchPrefix", "timeout", "retries", "backends"] as const;
 const gatewayApi = [
   ...ingress,
-  ...(["mirror", "sessionAffinity", "hosts", "match", "rewrite", "headers", "mirrorTo"] as const),
+  ...(["mirror", "mirrorStep", "sessionAffinity", "hosts", "match", "rewrite", "headers", "mirrorTo"] as const),
 ] as const;
 const istio = [
   ...ingress,

@@ -1,10 +1,11 @@
 import type { Canary, CanaryHook, Phase } from "../../api/index.ts";
-import { analysisOf, hookType, iterations, maxWeight, stepWeights, strategyOf } from "../../api/index.ts";
+import { analysisOf, featuresOf, hookType, iterations, maxWeight, stepWeights, strategyOf } from "../../api/index.ts";
 import type { Observation, Traffic } from "./types.ts";
 
 /** What a round of good checks leads to. */
 export type Step =
-  | { readonly kind: "weight"; readonly weight: number }
+  /** `mirrored`: 1 while the canary gets copies of requests and no share yet. */
+  | { readonly kind: "weight"; readonly weight: number; readonly mirrored: 0 | 1 }
   | { readonly kind: "iteration"; readonly iteration: number; readonly of: number }
   /** Blue/green behind a mesh: everybody to the canary once before the promotion. */
   | { readonly kind: "everyone"; readonly iteration: number }
@@ -47,13 +48,21 @@ export function nextStep(canary: Canary, provider: string): Step {
     const weight = weightOf(canary);
     // A weight that is no step of the plan (somebody edited the steps) goes on with the next higher one.
     const next = stepWeights(canary).find((step) => step > weight);
-    return weight >= maxWeight(canary) || next === undefined ? { kind: "promote" } : { kind: "weight", weight: next };
+    if (weight === 0 && done === 0 && mirrorsFirst(canary, provider)) return { kind: "weight", weight: 0, mirrored: 1 };
+    return weight >= maxWeight(canary) || next === undefined
+      ? { kind: "promote" }
+      : { kind: "weight", weight: next, mirrored: 0 };
   }
   const of = effectiveIterations(canary, provider);
   if (done < of) return { kind: "iteration", iteration: done + 1, of };
   if (strategy === "blue-green" && provider !== "kubernetes" && done === of)
     return { kind: "everyone", iteration: done + 1 };
   return { kind: "promote" };
+}
+
+/** Whether the canary gets copies of requests for one round before its first share. A provider that cannot do it leaves the step out. */
+function mirrorsFirst(canary: Canary, provider: string): boolean {
+  return analysisOf(canary).mirror === true && featuresOf(provider).has("mirrorStep");
 }
 
 /**
@@ -77,8 +86,10 @@ export function plannedTraffic(canary: Canary, provider: string): Traffic {
 
 function plannedDuringRelease(canary: Canary, provider: string, phase: Phase): Traffic {
   const strategy = effectiveStrategy(canary, provider);
-  if (strategy === "canary" || phase === "Promoting") return split(weightOf(canary));
+  if (phase === "Promoting") return split(weightOf(canary));
   const done = iterationsOf(canary);
+  if (strategy === "canary")
+    return { ...split(weightOf(canary)), mirror: done > 0 && weightOf(canary) === 0 && mirrorsFirst(canary, provider) };
   if (provider === "kubernetes") return allToPrimary;
   // A release after a failed promotion: everybody is on the canary and has nowhere else to go.
   if (weightOf(canary) === 100) return allToCanary;

@@ -1,5 +1,6 @@
 import { alertText, assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
+import { rollbackQuestions, rollbackSignal, unlessCalledOff } from "./callOff.ts";
 import { canaryNotReady, converge, gaveUp, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
@@ -13,7 +14,6 @@ import {
   gateAlert,
   hookQuestion,
   hookVerdicts,
-  isAbout,
   isClosedGate,
   perform,
   pollGate,
@@ -39,12 +39,18 @@ export function progressing(seen: Observation): Decision {
   if (target.replicas === 0) return perform({ kind: "scaleTarget", replicas: Math.max(1, seen.canaryReplicas) });
   if (gaveUp(target.readiness)) return rollback(seen, { because: target.readiness.why });
   if (target.available === 0 && hasStarted(canary)) return lostPods(seen, target);
-  const repair = converge(seen);
-  if (repair !== undefined) return repair;
-  if (plannedTraffic(canary, seen.provider).primary > 0 && awaited(primary)) return notReady(seen, primary);
-  if (!target.readiness.ready) return notReady(seen, target);
+  const standing = converge(seen) ?? unready(seen, target, primary);
+  if (standing !== undefined)
+    // What takes a moment within a round is no reason to ask.
+    return hasStarted(canary) && untilDue(seen) > 0 ? standing : unlessCalledOff(seen, standing);
   if (skipsAnalysis(canary)) return perform(...promote(seen));
   return hasStarted(canary) ? analyse(seen) : startAnalysis(seen);
+}
+
+/** Waits until both who get requests can serve. Undefined when they can. */
+function unready(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
+  if (plannedTraffic(seen.canary, seen.provider).primary > 0 && awaited(primary)) return notReady(seen, primary);
+  return target.readiness.ready ? undefined : notReady(seen, target);
 }
 
 /** A primary that is on its way is waited for. One that gave up comes back by a promotion only: waiting for it would keep the fix away. */
@@ -69,20 +75,24 @@ function lostPods(seen: Observation, target: Workload): Decision {
 /** Before the first traffic: the canary must have endpoints, then the pre-rollout hooks must pass. */
 function startAnalysis(seen: Observation): Decision {
   const { canary } = seen;
+  // The hooks before the gate have passed; they are not called again each time that the gate is asked.
+  if (atGate(seen)) return unlessCalledOff(seen, step(seen, []));
   const { name, namespace, target } = namesOf(canary);
   const failed = canary.status?.failedChecks ?? 0;
-  if (failed > 0 && untilDue(seen) > 0 && !answersHere(seen)) return wait(untilDue(seen));
   const endpoints = endpointsQuestion(canary, canaryName(canary));
+  // With an answer to this, the round was due when it began.
+  if (failed > 0 && untilDue(seen) > 0 && seen.answers[endpoints.id] === undefined) return wait(untilDue(seen));
   if (unanswered(seen, [endpoints]).length > 0) return { actions: [], questions: [endpoints] };
   const answer = seen.answers[endpoints.id];
-  if (answer?.kind === "endpoints" && answer.ready === 0) return holdForEndpoints(seen, canaryName(canary));
+  if (answer?.kind === "endpoints" && answer.ready === 0)
+    return unlessCalledOff(seen, holdForEndpoints(seen, canaryName(canary)));
   const hooks = hooksOf(canary, "pre-rollout");
-  const open = unanswered(
-    seen,
-    hooks.map((hook) => hookQuestion(canary, hook, "Progressing")),
-  );
+  const questions = [...hooks.map((hook) => hookQuestion(canary, hook, "Progressing")), ...rollbackQuestions(seen)];
+  const open = unanswered(seen, questions);
   const announced = tell(eventText.startingAnalysis(target, namespace));
   if (open.length > 0) return { actions: [announced], questions: open, round: true };
+  const calledOff = rollbackSignal(seen);
+  if (calledOff !== undefined) return rollback(seen, { manual: true, events: calledOff });
   const verdicts = hookVerdicts(seen, hooks, "Progressing");
   const failures = verdicts.filter((verdict) => !verdict.ok);
   const events = verdicts.map((verdict) =>
@@ -91,12 +101,7 @@ function startAnalysis(seen: Observation): Decision {
       : warn(eventText.preRolloutFailed(name, namespace, verdict.hook.name, verdict.message)),
   );
   if (failures.length > 0) return perform(...writeStatus(seen, { failedChecks: failed + 1 }), ...events);
-  return step(seen, hooks.length > 0 ? events : [announced]);
-}
-
-/** Any answer about this stage means that the round was due when it began. */
-function answersHere(seen: Observation): boolean {
-  return Object.keys(seen.answers).some((id) => isAbout(id, seen.canary));
+  return step(seen, questions.length > 0 ? events : [announced]);
 }
 
 /** One round: all rollout hooks, metrics and rollback hooks at once; good rounds lead to the next step. */
@@ -108,22 +113,21 @@ function analyse(seen: Observation): Decision {
   const due = untilDue(seen);
   if (!answered && due > 0) return betweenRounds(seen, due);
   if (open.length > 0) return { actions: [], questions: open, round: true };
-  const rollbacks = rollbackVerdicts(seen);
-  if (rollbacks.signalled) return rollback(seen, { manual: true, events: rollbacks.events });
+  const calledOff = rollbackSignal(seen);
+  if (calledOff !== undefined) return rollback(seen, { manual: true, events: calledOff });
   const failures = failedChecks(seen, "Progressing");
   if (failures.length > 0)
     return perform(
       ...writeStatus(seen, { failedChecks: (canary.status?.failedChecks ?? 0) + 1 }),
-      ...rollbacks.events,
       ...failures.map(warn),
     );
-  return step(seen, rollbacks.events);
+  return step(seen, []);
 }
 
-/** Between rounds only an open promotion gate moves anything; the checks before it held. */
+/** Between rounds only an open gate or a rollback hook moves anything; the checks before it held. */
 function betweenRounds(seen: Observation, due: number): Decision {
   if (!atGate(seen)) return wait(due);
-  const decision = step(seen, []);
+  const decision = unlessCalledOff(seen, step(seen, []));
   return decision.questions.length > 0 || decision.wakeAfterMs === undefined
     ? decision
     : { ...decision, wakeAfterMs: Math.min(due, decision.wakeAfterMs) };
@@ -141,7 +145,7 @@ function step(seen: Observation, events: readonly Action[]): Decision {
   switch (next.kind) {
     case "weight":
       return increase(seen, events, (passed) => [
-        ...writeStatus(seen, { phase: "Progressing", canaryWeight: next.weight }),
+        ...writeStatus(seen, { phase: "Progressing", canaryWeight: next.weight, iterations: next.mirrored }),
         ...events,
         ...passed,
         tell(eventText.advanceWeight(name, namespace, next.weight)),
@@ -226,17 +230,4 @@ function promote(seen: Observation, events: readonly Action[] = []): Action[] {
 function mirrors(seen: Observation): boolean {
   const traffic = seen.traffic;
   return traffic !== undefined && "mirror" in traffic && traffic.mirror;
-}
-
-function rollbackQuestions(seen: Observation) {
-  return hooksOf(seen.canary, "rollback").map((hook) => hookQuestion(seen.canary, hook, "Progressing"));
-}
-
-/** A rollback hook that says yes takes the release back; one that says no is no news. */
-function rollbackVerdicts(seen: Observation): { readonly signalled: boolean; readonly events: readonly Action[] } {
-  const verdicts = hookVerdicts(seen, hooksOf(seen.canary, "rollback"), "Progressing");
-  const yes = verdicts.find((verdict) => verdict.ok);
-  return yes === undefined
-    ? { signalled: false, events: [] }
-    : { signalled: true, events: [warn(eventText.rollbackPassed(yes.hook.name))] };
 }

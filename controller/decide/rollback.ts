@@ -2,7 +2,7 @@ import { alertText, type CanaryStatus, eventText } from "../../api/index.ts";
 import { canaryNotReady, namesOf } from "./converge.ts";
 import { hooksOf } from "./plan.ts";
 import { alert, milestone, perform, warn } from "./round.ts";
-import { writeStatus } from "./status.ts";
+import { type StatusChange, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation } from "./types.ts";
 
 export type Cause =
@@ -13,9 +13,9 @@ export type Cause =
 
 /**
  * Takes the release back: the status says Failed with weight 0, and at rest the route and the target follow.
- * The count of failed checks stays, so that the status still tells why.
+ * The count of failed checks stays, so that the status still tells why. `refused`: what else is to be noted of it.
  */
-export function rollback(seen: Observation, cause: Cause): Decision {
+export function rollback(seen: Observation, cause: Cause, refused: StatusChange = {}): Decision {
   const { canary } = seen;
   const { name, namespace } = namesOf(canary);
   return perform(
@@ -27,6 +27,7 @@ export function rollback(seen: Observation, cause: Cause): Decision {
       ...("because" in cause
         ? { message: `Canary analysis failed, ${canary.spec.targetRef.kind} scaled to zero: ${cause.because}` }
         : {}),
+      ...refused,
     }),
     ...reasonEvents(seen, cause),
     alertOf(seen, cause),

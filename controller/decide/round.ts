@@ -5,7 +5,7 @@ import { hooksOf, iterationsOf, weightOf } from "./plan.ts";
 import type { Action, Answer, Decision, Drifting, Observation, Question } from "./types.ts";
 
 /** How often an unanswered gate is asked again, in milliseconds. Independent of the interval: who opens a gate is waiting. */
-const gatePollMs = 1_000;
+export const gatePollMs = 1_000;
 
 type Event = Extract<Action, { kind: "event" }>;
 
@@ -52,11 +52,6 @@ export function wait(wakeAfterMs?: number, ...actions: readonly Action[]): Decis
 function stage(canary: Canary): string {
   const status = canary.status;
   return `${status?.phase ?? ""}/${status?.lastAppliedSpec ?? ""}/${weightOf(canary)}/${iterationsOf(canary)}/${status?.failedChecks ?? 0}`;
-}
-
-/** Whether the answer to a question still counts. */
-export function isAbout(questionId: string, canary: Canary): boolean {
-  return questionId.startsWith(`${stage(canary)}/`);
 }
 
 export function hookQuestion(canary: Canary, hook: CanaryHook, phase: string): Question {

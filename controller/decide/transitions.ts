@@ -56,6 +56,12 @@ export const transitions: readonly Transition[] = [
     effect: "nothing: there is nothing to release",
   },
   {
+    from: ["Waiting"],
+    to: "Failed",
+    when: "a rollback hook answers yes",
+    effect: "nothing: the release never began, and the revision is not tried again by itself",
+  },
+  {
     from: ["Progressing"],
     to: "WaitingPromotion",
     when: "the last step held and a confirm-promotion gate is closed",

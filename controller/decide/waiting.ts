@@ -1,12 +1,14 @@
-import { isPromoted } from "./beginning.ts";
+import { isPromoted, releaseOf } from "./beginning.ts";
+import { unlessCalledOff } from "./callOff.ts";
 import { converge } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
+import { weightOf } from "./plan.ts";
 import { rest, throughGate } from "./rest.ts";
 import { perform } from "./round.ts";
 import { writeStatus } from "./status.ts";
 import type { Decision, Observation } from "./types.ts";
 
-/** A new revision stands before the closed confirm-rollout gate. Taken back meanwhile, it leaves no trace. */
+/** A new revision stands before the closed confirm-rollout gate. Taken back meanwhile, it leaves no trace; called off, it has failed. */
 export function waiting(seen: Observation): Decision {
   const { target, primary } = seen;
   if (target === undefined) return targetMissing(seen);
@@ -15,5 +17,12 @@ export function waiting(seen: Observation): Decision {
   if (repair !== undefined) return repair;
   if (isPromoted(seen, target.revision))
     return perform(...writeStatus(seen, { phase: "Succeeded", lastAppliedSpec: target.revision }));
-  return throughGate(seen, target);
+  const release = releaseOf(target);
+  // Nothing of it has met traffic, so the split stays as it is, and the revision does not come again by itself.
+  const refused = {
+    canaryWeight: weightOf(seen.canary),
+    lastAppliedSpec: target.revision,
+    release: { ...release, replicas: target.replicas },
+  };
+  return unlessCalledOff(seen, throughGate(seen, target), { release, refused });
 }

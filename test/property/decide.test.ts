@@ -119,6 +119,20 @@ const shape = fc.constantFrom<Shape>(
     analysis: { stepWeight: 25, maxWeight: 50, sessionAffinity: { cookieName: "sid", primaryCookieName: "psid" } },
     provider: "gatewayapi:v1",
   },
+  { analysis: { stepWeight: 40, maxWeight: 60, mirror: true }, provider: "gatewayapi:v1" },
+  { analysis: { iterations: 2, mirror: true }, provider: "gatewayapi:v1" },
+  {
+    analysis: {
+      stepWeight: 30,
+      maxWeight: 60,
+      webhooks: [
+        { name: "go", type: "confirm-rollout", url: "http://tester/gate/check" },
+        { name: "more", type: "confirm-traffic-increase", url: "http://tester/gate/check" },
+        { name: "back", type: "rollback", url: "http://tester/rollback/check" },
+      ],
+    },
+    provider: "gatewayapi:v1",
+  },
   { analysis: { iterations: 2 }, provider: "kubernetes" },
   { analysis: { stepWeight: 20, maxWeight: 60 }, provider: "gatewayapi:v1", options: { kind: "DaemonSet" } },
   { analysis: { stepWeight: 50, maxWeight: 100 }, provider: "gatewayapi:v1", options: { scaler: "hpa" } },

@@ -17,9 +17,10 @@ const everything = process.env["WEIR_EXPLORE"] === "all";
 function theWorld(analysis: Partial<Canary["spec"]["analysis"]>, provider: string): World {
   const world = aWorld({ ...analysis, threshold: 1 }, provider);
   const gate = { name: "go", type: "confirm-rollout", url: "http://tester/gate/check" } as const;
+  const back = { name: "back", type: "rollback", url: "http://tester/rollback/check" } as const;
   world.spec = {
     ...world.spec,
-    analysis: { ...world.spec.analysis, webhooks: [...(world.spec.analysis?.webhooks ?? []), gate] },
+    analysis: { ...world.spec.analysis, webhooks: [...(world.spec.analysis?.webhooks ?? []), gate, back] },
   } as Canary["spec"];
   world.target = { revision: "w1:a", replicas: 1, available: 1, health: "ready", held: false };
   return world;

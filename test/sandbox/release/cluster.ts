@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { Client as HttpClient } from "undici";
 import { type Canary, type RawObject, revisionOf } from "../../../api/index.ts";
 import { type Api, createApi } from "../../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../../controller/kube/config.ts";
@@ -49,6 +50,8 @@ export interface ReleaseCluster {
   visit(host: string, everyMs?: number): Traffic;
   /** Callers inside the cluster, by the name of the Service. */
   call(url: string, everyMs?: number): Traffic;
+  /** Sends JSON from inside the cluster; resolves with the status of the answer. */
+  post(url: string, body: object): Promise<number>;
   startController(options?: ControllerOptions): Promise<Stoppable>;
   startServer(): Promise<RunningServer>;
   /** Called at the end, in reverse. */
@@ -222,7 +225,10 @@ function eyes(look: Client, told: Told) {
   };
 }
 
-function trafficOf(sandbox: Sandbox, atEnd: (() => Promise<unknown>)[]): Pick<ReleaseCluster, "visit" | "call"> {
+function trafficOf(
+  sandbox: Sandbox,
+  atEnd: (() => Promise<unknown>)[],
+): Pick<ReleaseCluster, "visit" | "call" | "post"> {
   const start = (options: TrafficOptions): Traffic => {
     const traffic = startTraffic(options);
     const stop = once(() => traffic.stop());
@@ -234,6 +240,15 @@ function trafficOf(sandbox: Sandbox, atEnd: (() => Promise<unknown>)[]): Pick<Re
       const gateway = sandbox.network.gateways().find(({ namespace }) => namespace === "istio-ingress");
       if (gateway === undefined) throw new Error("the gateway does not listen");
       return start({ url: new URL("/", gateway.url).href, host, everyMs });
+    },
+    async post(url, body) {
+      const { host } = new URL(url);
+      const inside = new HttpClient(sandbox.network.proxyUrl);
+      const options = { method: "POST", path: url, headers: { host }, body: JSON.stringify(body) } as const;
+      const answer = await inside.request(options);
+      await answer.body.dump();
+      await inside.close();
+      return answer.statusCode;
     },
     call: (url, everyMs = 40) => start({ url, proxy: sandbox.network.proxyUrl, host: new URL(url).host, everyMs }),
   };

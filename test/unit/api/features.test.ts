@@ -51,7 +51,7 @@ describe("what a Canary asks and its provider cannot do", () => {
     },
     "a mirror before weights": {
       canary: weights.analysis({ mirror: true }),
-      provider: "gatewayapi:v1",
+      provider: "traefik",
       want: ["refused mirrorStep at analysis.mirror"],
     },
     "sessions of the primary": {

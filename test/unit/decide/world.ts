@@ -90,6 +90,7 @@ export function aWorld(
         webhooks: [
           { name: "smoke", type: "pre-rollout", url: "http://tester/" },
           { name: "gate", type: "confirm-promotion", url: "http://tester/gate/check" },
+          ...(spec?.webhooks ?? []),
         ],
       },
     } as Canary["spec"],
@@ -204,7 +205,7 @@ export function answer(world: World, question: Question): Answer {
     case "hook":
       return {
         kind: "hook",
-        ok: question.hook.type?.startsWith("confirm") === true ? world.gatesOpen : world.metricsGood,
+        ok: hookAnswer(world, question.hook.type),
         message: "",
       };
     case "metric":
@@ -225,6 +226,12 @@ export function answer(world: World, question: Question): Answer {
       return { kind: "endpoints", ready: workload?.available ?? 0 };
     }
   }
+}
+
+/** Whoever closes the gates while checks fail wants the release back. */
+function hookAnswer(world: World, type = ""): boolean {
+  if (type === "rollback") return !world.gatesOpen && !world.metricsGood;
+  return type.startsWith("confirm") ? world.gatesOpen : world.metricsGood;
 }
 
 /** Performs one action on the world. False: a conflict, the pass ends here. */
