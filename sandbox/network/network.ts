@@ -1,4 +1,4 @@
-import type { Client } from "../apiserver/types.ts";
+import type { Client, KubeObject } from "../apiserver/types.ts";
 import { type Locate, watchDirectory } from "./directory.ts";
 import { listen } from "./entryPoint.ts";
 import { answer, createForwarder } from "./forward.ts";
@@ -92,7 +92,8 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
 
   return {
     resolve: (namespace, service, port) => {
-      const found = elsewhere(namespace, service, port) ?? forwarder.pick(namespace, service, port);
+      const external = externalOf(directory.service(namespace, service), port);
+      const found = elsewhere(namespace, service, port) ?? external ?? forwarder.pick(namespace, service, port);
       return found && { host: found.host, port: found.port };
     },
     alias: (namespace, service, port, address) => {
@@ -114,4 +115,10 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       await forwarder.stop();
     },
   };
+}
+
+/** A Service may stand for a name outside of the cluster; then the port that was asked for is that of the name. */
+function externalOf(service: KubeObject | undefined, port: number): Address | undefined {
+  const { type, externalName } = service?.["spec"] ?? {};
+  return type === "ExternalName" ? { host: externalName, port } : undefined;
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -41,7 +41,8 @@ export async function startAssets(programs: string): Promise<AssetServer> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const [etcdPort, port] = await freePorts();
+    const etcdPort = await freePort();
+    const port = await freePort();
     const authority = createAuthority("weir-test", new Date());
     const etcd = `http://${loopback}:${etcdPort}`;
     running.push(start(join(programs, "etcd"), etcdFlags(join(folder, "etcd"), etcd)));
@@ -162,18 +163,14 @@ async function isReady(transport: ReturnType<typeof createTransport>): Promise<b
   }
 }
 
-/** Two at once, so that they differ. They are free again when they are told; somebody else may be quicker. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = await Promise.all(
-    [createServer(), createServer()].map(async (server) => {
-      server.listen(0, loopback);
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const [first, second] = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  return [first ?? 0, second ?? 0];
+/** A port of the loopback interface that was free a moment ago; somebody else may be quicker. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, loopback);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 function renderKubeconfig(server: string, ca: string, admin: Identity): string {

@@ -26,6 +26,8 @@ export interface Target {
   readonly api: Api;
   /** Why tests that need running pods cannot run here; undefined where they can. */
   readonly noPods: string | undefined;
+  /** It was made for this test and runs on this machine: nobody else works in it, and it reaches webhooks on loopback. */
+  readonly own: boolean;
   readonly kubeconfigPath: string;
   /** Makes a client certificate; undefined for a cluster that was not made for this test. */
   readonly certify: ((user: string, groups: readonly string[]) => Identity) | undefined;
@@ -47,11 +49,8 @@ export interface Room {
 }
 
 /** Where a cluster is, and how it ends. */
-interface Place {
-  readonly kubeconfigPath: string;
-  /** It is there for this test only: nobody else works in it, and it takes everything with it. */
-  readonly own: boolean;
-  readonly certify: Target["certify"];
+interface Place extends Pick<Target, "kubeconfigPath" | "own" | "certify"> {
+  /** An own one takes everything with it. */
   stop(): Promise<void>;
 }
 
@@ -80,6 +79,7 @@ export async function startTarget(): Promise<Target> {
   return {
     api,
     noPods,
+    own: place.own,
     kubeconfigPath: path,
     certify: place.certify,
     folder,

@@ -1,55 +1,70 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadAll } from "js-yaml";
-import { annotations, canaryResource, type RawObject, type Resource, WeirError } from "../../api/index.ts";
+import { annotations, canaryResource, messageOf, type RawObject, type Resource, WeirError } from "../../api/index.ts";
 import { type Api, createApi, type WriteOptions } from "../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../controller/kube/config.ts";
 import { createLineWriter, createLogger, type Logger } from "../../controller/kube/log.ts";
 import { createTransport, type Transport } from "../../controller/kube/transport.ts";
-import { startApiServer } from "../../sandbox/apiserver/server.ts";
-import type { ApiServer } from "../../sandbox/apiserver/types.ts";
 import { type CanaryCache, startCanaryCache } from "../../server/canaryCache.ts";
 import { readOptions } from "../../server/options.ts";
 import { runWebhook } from "../../server/webhook.ts";
+import { freePort } from "../cluster/assets.ts";
+import { appears, skipLoudly, startTarget, type Target } from "../cluster/target.ts";
 import { memoryStream } from "../http/memoryStream.ts";
 import { aCanary, aDeployment } from "../unit/mutators/builders.ts";
 
 const manifests = join(import.meta.dirname, "../../manifests");
 const deployments: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" };
-const namespaces: Resource = { group: "", version: "v1", plural: "namespaces", kind: "Namespace" };
+const services: Resource = { group: "", version: "v1", plural: "services", kind: "Service" };
 const secrets: Resource = { group: "", version: "v1", plural: "secrets", kind: "Secret" };
-const definitions = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions", kind: "" };
 const podinfo = { resource: deployments, namespace: "demo", name: "podinfo" };
 
-let cluster: ApiServer;
-let folder: string;
+let target: Target;
 let transport: Transport;
 let api: Api;
 
 before(async () => {
-  cluster = await startApiServer({ log: () => undefined });
-  folder = await mkdtemp(join(tmpdir(), "weir-admission-"));
-  const path = join(folder, "kubeconfig");
-  await writeFile(path, cluster.kubeconfig("admin"));
-  transport = createTransport(await loadKubeConfig({ path, env: {} }), { userAgent: "weir-test/1" });
+  target = await startTarget();
+  transport = createTransport(await loadKubeConfig({ path: target.kubeconfigPath, env: {} }), {
+    userAgent: "weir-test/1",
+  });
   api = createApi(transport);
-  for (const name of ["demo", "weir-system"]) {
-    await api.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
-  }
+  if (!target.own) return;
+  for (const name of ["demo", "weir-system"]) await target.room(name);
   for (const file of readdirSync(join(manifests, "crds"))) {
-    for (const definition of documents(`crds/${file}`)) await api.create(definitions, definition);
+    for (const definition of documents(`crds/${file}`)) await target.install(definition);
   }
 });
 
 after(async () => {
   await transport.close();
-  await cluster.stop();
-  await rm(folder, { recursive: true });
+  await target.stop();
 });
+
+const unreachable = "the API server of another machine finds no webhook here";
+/** A test in which the API server calls a webhook of this process. */
+const called = (title: string, run: () => Promise<void>) =>
+  test(title, async (context) => {
+    if (!target.own) return context.skip(skipLoudly(title, unreachable));
+    await run();
+  });
+
+/** Resolves when a write is refused in these words: configurations of webhooks take effect a moment after their write. */
+async function isRefused(write: (options: WriteOptions) => Promise<unknown>, words: RegExp): Promise<void> {
+  let last = "nothing was refused";
+  const attempt = async (): Promise<boolean> => {
+    try {
+      await write({ dryRun: true });
+    } catch (error) {
+      last = messageOf(error);
+    }
+    return words.test(last);
+  };
+  await appears(attempt, `a refusal like ${words}`).catch((error: Error) => assert.fail(`${error.message}: ${last}`));
+}
 
 function documents(file: string): readonly RawObject[] {
   return loadAll(readFileSync(join(manifests, file), "utf8")) as RawObject[];
@@ -61,8 +76,8 @@ interface Running {
 }
 
 /** The server as `weir server` assembles it, once it has published its authority. */
-async function startServer(flags: readonly string[]): Promise<Running> {
-  const options = readOptions(["--port", "0", "--metrics-port", "0", "--drain-seconds", "0", ...flags]);
+async function startServer(flags: readonly string[], port = 0): Promise<Running> {
+  const options = readOptions(["--port", `${port}`, "--metrics-port", "0", "--drain-seconds", "0", ...flags]);
   assert.ok(options);
   const logged = memoryStream();
   const stop = new AbortController();
@@ -71,13 +86,8 @@ async function startServer(flags: readonly string[]): Promise<Running> {
   const { promise: published, resolve: notePublished } = Promise.withResolvers<void>();
   const log: Logger = {
     ...quiet,
-    info(message, fields = {}) {
-      if (message === "listening") {
-        const port = Number(fields["port"]);
-        cluster.resolveService = () => ({ host: "127.0.0.1", port });
-      } else if (message === "authority published") {
-        notePublished();
-      }
+    info(message) {
+      if (message === "authority published") notePublished();
     },
   };
   const signals = { stop: stop.signal, hurry: new AbortController().signal };
@@ -109,6 +119,25 @@ async function seen(cache: CanaryCache, phase: string): Promise<void> {
   });
 }
 
+/** The answer of a Service outside of the cluster comes from the port that is asked for. */
+function onPort(configuration: RawObject, port: number): RawObject {
+  const webhooks = (configuration["webhooks"] as { clientConfig: { service: object } }[]).map((webhook) => ({
+    ...webhook,
+    clientConfig: { ...webhook.clientConfig, service: { ...webhook.clientConfig.service, port } },
+  }));
+  return { ...configuration, webhooks };
+}
+
+async function isAtRest(): Promise<boolean> {
+  if (target.noPods !== undefined) return true;
+  const { status, metadata } = (await api.get(podinfo)) as RawObject & { status?: Record<string, unknown> };
+  const { observedGeneration, replicas, updatedReplicas, availableReplicas, conditions } = status ?? {};
+  if ((status?.["terminatingReplicas"] ?? 0) !== 0) return false;
+  const progressed = JSON.stringify(conditions ?? []).includes("NewReplicaSetAvailable");
+  const counts = [replicas, updatedReplicas, availableReplicas];
+  return progressed && observedGeneration === metadata.generation && counts.every((count) => count === 2);
+}
+
 function image(tag: string) {
   return { spec: { template: { spec: { containers: [{ name: "podinfod", image: `podinfo:${tag}` }] } } } };
 }
@@ -118,13 +147,19 @@ const canaryToWrite = () => {
   return canary;
 };
 
-test("a server outside the cluster stamps, pins and judges what is written, and dry runs agree", async () => {
+called("a server outside the cluster stamps, pins and judges what is written, and dry runs agree", async () => {
   const server = await startServer(["--publish-url", "https://127.0.0.1"]);
   await api.create(deployments, aDeployment({ replicas: 2 }));
   await api.create(canaryResource, canaryToWrite());
   const status = { status: { phase: "Succeeded", failedChecks: 0, canaryWeight: 0, iterations: 0 } };
   await api.mergePatch({ ...podinfo, resource: canaryResource }, status, { subresource: "status" });
   await seen(server.cache, "Succeeded");
+
+  const stamped = async () => {
+    const { metadata } = await api.mergePatch(podinfo, image("6.0.9"), { dryRun: true });
+    return metadata.annotations?.[annotations.changedBy] !== undefined;
+  };
+  await appears(stamped, "the webhook to be called");
 
   const warnings: string[] = [];
   const options: WriteOptions = { onWarning: (text) => warnings.push(text) };
@@ -139,31 +174,41 @@ test("a server outside the cluster stamps, pins and judges what is written, and 
     metadata: { name: "podinfo", namespace: "demo" },
   };
   const { status: _status, ...applied }: RawObject = file;
+  const apply = () => api.apply(deployments, applied as RawObject, { fieldManager: "gitops", force: true });
+  await apply();
+  await appears(isAtRest, "the Deployment to be at rest, for its status has versions too");
   const versions = new Set<string | undefined>();
   for (let round = 0; round < 20; round += 1) {
-    const stored = await api.apply(deployments, applied as RawObject, { fieldManager: "gitops", force: true });
+    const stored = await apply();
     versions.add(stored.metadata.resourceVersion);
     assert.equal((stored["spec"] as { replicas: number }).replicas, 2);
   }
-  assert.equal(versions.size, 1, "nineteen of twenty identical applies write nothing");
+  assert.equal(versions.size, 1, "identical applies write nothing");
   await server.stop();
 });
 
-test("while the server is down, workloads can be written and our own kinds cannot", async () => {
+called("while the server is down, workloads can be written and our own kinds cannot", async () => {
   const stored = await api.mergePatch(podinfo, image("6.0.2"));
   assert.equal(stored.metadata.annotations?.[annotations.changedBy], "admin", "kept from before");
   const other = { ...canaryToWrite(), metadata: { name: "other", namespace: "demo" } };
   await assert.rejects(api.create(canaryResource, other), WeirError);
 });
 
-test("a server in the cluster publishes nothing but its authority, and keeps its key in a Secret", async () => {
-  for (const configuration of documents("webhooks.yaml")) {
+called("a server in the cluster publishes nothing but its authority, and keeps its key in a Secret", async () => {
+  const port = await freePort();
+  await api.create(services, {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "weir-server", namespace: "weir-system" },
+    spec: { type: "ExternalName", externalName: "localhost" },
+  });
+  for (const configuration of documents("webhooks.yaml").map((found) => onPort(found, port))) {
     const { group, version } = { group: "admissionregistration.k8s.io", version: "v1" };
     const plural = `${configuration.kind.toLowerCase()}s`;
     await api.delete({ resource: { group, version, plural, kind: configuration.kind }, namespace: "", name: "weir" });
     await api.create({ group, version, plural, kind: configuration.kind }, configuration);
   }
-  const server = await startServer(["--namespace", "weir-system"]);
+  const server = await startServer(["--namespace", "weir-system"], port);
   const secret = await api.get({ resource: secrets, namespace: "weir-system", name: "weir-server-tls" });
   assert.deepEqual(Object.keys((secret?.["data"] ?? {}) as object).sort(), ["ca.crt", "ca.key"]);
 
@@ -172,8 +217,8 @@ test("a server in the cluster publishes nothing but its authority, and keeps its
     metadata: { name: "bad", namespace: "demo" },
     spec: { ...aCanary().spec, provider: "nginx" },
   };
-  await assert.rejects(
-    api.create(canaryResource, bad as RawObject),
+  await isRefused(
+    (options) => api.create(canaryResource, bad as RawObject, options),
     /admission webhook "mutate-canaries.weir.sh" denied.*name the Ingress/s,
   );
   const older = {
@@ -190,7 +235,7 @@ test("a server in the cluster publishes nothing but its authority, and keeps its
   await server.stop();
 });
 
-test("with no webhook at all, the CRD alone refuses what a rule refuses", async () => {
+called("with no webhook at all, the CRD alone refuses what a rule refuses", async () => {
   for (const type of ["Mutating", "Validating"]) {
     const plural = `${type.toLowerCase()}webhookconfigurations`;
     const resource = {
@@ -203,5 +248,5 @@ test("with no webhook at all, the CRD alone refuses what a rule refuses", async 
   }
   const spec = { ...aCanary().spec, analysis: { interval: "10s", threshold: 1, stepWeights: [10, 5] } };
   const bad = { ...canaryToWrite(), metadata: { name: "bad", namespace: "demo" }, spec } as RawObject;
-  await assert.rejects(api.create(canaryResource, bad), /each weight must be above the one before/);
+  await isRefused((options) => api.create(canaryResource, bad, options), /each weight must be above the one before/);
 });
