@@ -138,8 +138,9 @@ function isEstablished(crd: RawObject | undefined): boolean {
 }
 
 function conditionsOf(object: RawObject): string[] {
-  const { conditions = [] } = (object["status"] ?? {}) as { conditions?: { type: string; status: string }[] };
-  return conditions.map(({ type, status }) => `${type}=${status}`);
+  // A definition that was created just now has null there.
+  const { conditions } = (object["status"] ?? {}) as { conditions?: { type: string; status: string }[] | null };
+  return (conditions ?? []).map(({ type, status }) => `${type}=${status}`);
 }
 
 function inNamespace(kubeconfig: string, namespace: string): string {
