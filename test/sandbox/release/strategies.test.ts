@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { Canary } from "../../../api/index.ts";
 import { openBrowser } from "./clients.ts";
 import { type ReleaseCluster, startWeirCluster } from "./cluster.ts";
-import { aRelease, isOfTheMachine } from "./manifests.ts";
+import { aRelease, isOfTheMachine, readYaml } from "./manifests.ts";
 
 const [old, good] = ["6.0.0", "6.0.1"];
 
@@ -40,11 +41,8 @@ describe("strategies behind the gateway", { concurrency: true }, () => {
   ) => [...new Set(replies.filter(({ sentAt }) => sentAt >= from && sentAt < to).map(({ version }) => version))];
 
   it("A/B: who matches by header, cookie or query meets the canary at once, and nobody else does", async () => {
-    const match = [
-      { headers: { "x-canary": { exact: "insider" } } },
-      { headers: { cookie: { regex: "^(.*?;)?(canary=always)(;.*)?$" } } },
-      { queryParams: { preview: { exact: "yes" } } },
-    ];
+    const [example] = (await readYaml("examples/gatewayapi/strategies/ab-testing.yaml")) as unknown as Canary[];
+    const match = [...(example?.spec.analysis?.match ?? []), { queryParams: { preview: { exact: "yes" } } }];
     await cluster.bootstrap(aRelease("tested", { interval: "2s", iterations: 3, match }));
     const host = "tested.example.com";
     const insiders = [
