@@ -41,8 +41,7 @@ const demands: readonly Demand[] = [
     field: "mirror",
     asked: "has(A.mirror) && A.mirror && !has(A.iterations)",
     asks: ({ mirror = false, iterations }) => mirror && iterations === undefined,
-    advice:
-      "this provider cannot mirror traffic before a weighted release: remove mirror, or set iterations where it can mirror",
+    advice: "this provider cannot mirror traffic before a weighted release: remove mirror",
   },
   {
     feature: "sessionAffinity",

@@ -265,11 +265,11 @@ const providerCases: readonly RuleCase[] = [
       "spec.analysis.mirror: Invalid value: true: this provider cannot mirror traffic: remove mirror (gatewayapi:v1, gatewayapi:v1beta1, istio can)",
   },
   {
-    mistake: "the Gateway API should mirror before the first weight",
-    wrong: on("gatewayapi:v1", { ...gateway, ...steps({ mirror: true }) }),
-    right: on("gatewayapi:v1", { ...gateway, ...rounds({ mirror: true }) }),
+    mistake: "contour should mirror before the first weight",
+    wrong: on("contour", steps({ mirror: true })),
+    right: on("gatewayapi:v1", { ...gateway, ...steps({ mirror: true }) }),
     refusal:
-      "spec.analysis.mirror: Invalid value: true: this provider cannot mirror traffic before a weighted release: remove mirror, or set iterations where it can mirror (istio can)",
+      "spec.analysis.mirror: Invalid value: true: this provider cannot mirror traffic before a weighted release: remove mirror (gatewayapi:v1, gatewayapi:v1beta1, istio can)",
   },
   {
     mistake: "nginx should keep sessions",
