@@ -31,9 +31,9 @@ export function decodeObject(call: Call, body: unknown, validation: Validation, 
   if (resource.custom && validation === "Warn") warnOfForeignFields(call, object);
   checkKind(object, resource, version, name);
   object.metadata = isRecord(object.metadata) ? object.metadata : {};
-  dropEmpty(object.metadata);
   const problem = resource.strategy.decodeProblem?.(object, version);
   if (problem !== undefined) throw undecodable(resource, version, problem);
+  dropEmpty(object.metadata);
   const unknown = resource.strategy.prune(object, version).map((path) => `unknown field ${JSON.stringify(path)}`);
   const twice = duplicatesOf(body);
   if (validation === "Strict" && unknown.length + twice.length > 0) {

@@ -117,7 +117,10 @@ describe("validation on a cluster", () => {
     };
     assert.match((await told(metricTemplateResource, "latency"))[0] ?? "", /is used by Canaries podinfo: their checks/);
     assert.match((await told(alertProviderResource, "team"))[0] ?? "", /is used by Canaries podinfo: their alerts/);
-    assert.match((await told(resourceOf(deployment), "podinfo"))[0] ?? "", /Canary podinfo releases this Deployment/);
+    assert.match(
+      (await told(resourceOf(deployment), "podinfo"))[0] ?? "",
+      /Canary podinfo begins with this Deployment/,
+    );
     assert.equal(cluster.look.get("metrictemplates.flagger.app", namespace, "latency"), undefined);
   });
 });
