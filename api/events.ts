@@ -58,6 +58,8 @@ export const eventText = {
     `The template of ${at(`${target}-primary`, ns)} was changed: put back to the promoted revision`,
   primaryAltered: (target: string, ns: string) =>
     `The template of ${at(`${target}-primary`, ns)} was changed, and ${target} holds another revision than the promoted one: release a revision, or set ${target} back to it, to put ${target}-primary right`,
+  heldBack: (target: string, ns: string) =>
+    `${at(target, ns)} was changed before ${target}-primary serves: paused until it does, pods that were replaced already stay`,
   scaledAtRest: (target: string, ns: string, replicas: number) =>
     `${at(target, ns)} was scaled to ${replicas} at rest: that goes to ${target}-primary, and ${target} back to 0`,
   eventHookFailed: (hook: string, error: string) => `Event hook ${hook} failed ${error}`,

@@ -112,6 +112,7 @@ function repairName(action: Action): string | undefined {
     case "mend":
     case "scaleTarget":
     case "keepWish":
+    case "hold":
     case "pauseScaler":
       return action.kind;
     default:

@@ -49,6 +49,8 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
       return dropScalers(canary, options);
     case "keepWish":
       return keepWish(needed(refs.target), action.replicas, options);
+    case "hold":
+      return hold(needed(refs.target), action.revision, options);
     case "unhold":
       return unhold(needed(refs.target), options);
     case "promote":
@@ -184,6 +186,17 @@ async function scale(canary: Canary, ref: ObjectRef, replicas: number, options: 
 
 async function keepWish(ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
   const patch = { metadata: { annotations: { [annotations.replicas]: String(replicas) } } };
+  options.caches.expect(
+    ref,
+    await options.api.mergePatch(ref, patch, { fieldManager: fieldManagers.workload, signal: options.signal }),
+  );
+}
+
+/** Only onto the version that was decided on: what a stale cache shows may be back to what the primary was made from. */
+async function hold(ref: ObjectRef, revision: string, options: ActOptions): Promise<void> {
+  const resourceVersion = options.caches.get(ref)?.metadata.resourceVersion;
+  const version = resourceVersion === undefined ? {} : { resourceVersion };
+  const patch = { metadata: { ...version, annotations: { [annotations.held]: revision } }, spec: { paused: true } };
   options.caches.expect(
     ref,
     await options.api.mergePatch(ref, patch, { fieldManager: fieldManagers.workload, signal: options.signal }),

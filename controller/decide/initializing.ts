@@ -1,7 +1,7 @@
-import { alertText, apexName, eventText } from "../../api/index.ts";
+import { alertText, apexName, eventText, isOurRevision, templatePart } from "../../api/index.ts";
 import { convergeTraffic, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
 import { allToCanary, allToPrimary, plannedTraffic } from "./plan.ts";
-import { alert, endpointsQuestion, milestone, perform, tell, unanswered, warn } from "./round.ts";
+import { alert, drift, endpointsQuestion, milestone, perform, tell, unanswered, warn } from "./round.ts";
 import { hold, holdForEndpoints, holdForTarget, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
@@ -62,7 +62,15 @@ function routeBeforePods({ provider, objects }: Observation): Decision | undefin
 function primaryUnready(seen: Observation, target: Workload, primary: Workload): Decision {
   if (gaveUp(primary.readiness) && primary.revision !== target.revision)
     return perform({ kind: "promote", revision: target.revision });
-  return notReady(seen, primary);
+  return holdBack(seen, target, primary) ?? notReady(seen, primary);
+}
+
+/** A change that came by while no webhook was up: the target's old pods are all that serves, and the rest of them stay. */
+function holdBack(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
+  const changed = isOurRevision(primary.revision) && templatePart(target.revision) !== templatePart(primary.revision);
+  if (!changed || target.unjudged !== true || target.held === true || target.available === 0) return undefined;
+  const { target: name, namespace } = namesOf(seen.canary);
+  return perform({ kind: "hold", revision: target.revision }, drift("target", eventText.heldBack(name, namespace)));
 }
 
 function turnTraffic(seen: Observation, primary: Workload): Decision {

@@ -36,6 +36,8 @@ export interface Workload {
   readonly altered?: "drifted" | "meant";
   /** Held by the webhook: a template change before the primary could serve. */
   readonly held?: boolean;
+  /** Of a target that can be paused and is not: no webhook saw its template written, so nobody decided whether to hold it. */
+  readonly unjudged?: boolean;
 }
 
 /** One look at the world for one canary. Everything decide may use. */
@@ -139,7 +141,9 @@ export type Action =
   | { readonly kind: "dropScalers" }
   /** Note on the target what somebody scaled it to: it is meant for the primary, and goes there from the note. */
   | { readonly kind: "keepWish"; readonly replicas: number }
-  /** Let go of a target that the webhook holds paused. */
+  /** Pause a target as the webhook would have: its change waits until the primary serves. */
+  | { readonly kind: "hold"; readonly revision: string }
+  /** Let go of a target that is held paused. */
   | { readonly kind: "unhold" }
   /** Copy the target's template to the primary, if the target still has this revision; otherwise a conflict. */
   | { readonly kind: "promote"; readonly revision: string }

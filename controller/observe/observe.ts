@@ -4,6 +4,7 @@ import {
   type Canary,
   canaryReadyThreshold,
   type Fit,
+  fieldsOf,
   isOurRevision,
   primaryReadyThreshold,
   progressDeadlineSeconds,
@@ -148,7 +149,14 @@ function targetFacts(
     authorship: isTemplateChange ? authorshipOf(marks, template) : {},
     ...(marks[annotations.replicas] !== undefined && Number.isInteger(wish) ? { wishedReplicas: wish } : {}),
     held: marks[annotations.held] !== undefined,
+    unjudged: isUnjudged(canary, target, template),
   };
+}
+
+function isUnjudged(canary: Canary, target: RawObject, template: string): boolean {
+  if (canary.spec.targetRef.kind !== "Deployment" || fieldsOf(target["spec"])["paused"] === true) return false;
+  const isCared = canary.metadata.annotations?.[annotations.admission] !== "off";
+  return isCared && target.metadata.annotations?.[annotations.revision] !== template;
 }
 
 function primaryFacts(canary: Canary, kind: WorkloadKind, primary: RawObject, now: number): Workload {

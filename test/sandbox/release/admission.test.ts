@@ -285,3 +285,36 @@ describe("with the webhook server gone", () => {
     assert.equal(cluster.canary("open").spec.analysis?.threshold, 3);
   });
 });
+
+describe("with the webhook server gone before the primary serves", () => {
+  let cluster: ReleaseCluster;
+  before(async () => {
+    cluster = await startReleaseCluster();
+    const server = await cluster.startServer();
+    await cluster.addNamespace("gone");
+    await cluster.apply(...(await podinfo("gone")));
+    await cluster.until("podinfo serving", () => cluster.deployment("gone")["status"]?.readyReplicas > 0);
+    await cluster.apply(aRelease("gone"));
+    await server.stop();
+    await cluster.startController();
+  });
+  after(() => cluster.stop());
+
+  it("a change is held back by the controller, and goes through the release", async () => {
+    const insiders = cluster.call("http://podinfo.gone:9898/");
+    await cluster.until("a primary", () => cluster.deployment("gone", "podinfo-primary").metadata.name);
+    assert.deepEqual(await cluster.setImage("gone", "6.0.1"), []);
+    await cluster.until("the target paused", () => cluster.deployment("gone")["spec"].paused === true);
+    const text = "podinfo.gone was changed before podinfo-primary serves: paused until it does";
+    await cluster.until("the hold told", () => cluster.told.of("gone").some((message) => message.startsWith(text)));
+    await cluster.untilPhase("gone", "Succeeded");
+    await cluster.untilTold("gone", "Promotion completed!");
+    await insiders.stop();
+    assert.equal(cluster.deployment("gone")["spec"].paused, undefined);
+    assert.ok(cluster.told.of("gone").includes("Advance podinfo.gone canary weight 50"));
+    assert.deepEqual(
+      insiders.hits.filter(({ ok }) => !ok),
+      [],
+    );
+  });
+});

@@ -139,7 +139,7 @@ export function observe(world: World): Observation {
     now: world.now,
     canary: canaryOf(world),
     provider: world.provider,
-    target: world.target === undefined ? undefined : seenWorkload(world.target),
+    target: world.target === undefined ? undefined : { ...seenWorkload(world.target), unjudged: isUnjudged(world) },
     primary: world.primary === undefined ? undefined : seenWorkload(world.primary),
     objects: {
       ...world.services,
@@ -178,6 +178,11 @@ export function floorOf(world: World): number | undefined {
   const returning = phase === "Finalising" || (phase === "Promoting" && canaryWeight > 0);
   const replicas = Math.min(world.target?.replicas ?? 0, mostReplicas);
   return world.scaler.kind !== "none" && returning && replicas > 0 ? replicas : undefined;
+}
+
+/** No webhook in this world: whatever can be paused is for the controller to hold. */
+function isUnjudged({ spec, target }: World): boolean {
+  return spec.targetRef.kind === "Deployment" && target?.held === false;
 }
 
 function seenWorkload(workload: ModelWorkload): Workload {
@@ -259,6 +264,9 @@ export function perform(world: World, action: Action): boolean {
       return true;
     case "keepWish":
       if (world.target !== undefined) world.target.wish = action.replicas;
+      return true;
+    case "hold":
+      if (world.target !== undefined) world.target.held = true;
       return true;
     case "unhold":
       if (world.target !== undefined) world.target.held = false;
