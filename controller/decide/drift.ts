@@ -18,6 +18,9 @@ const steady: ReadonlySet<Phase> = new Set([
   "WaitingPromotion",
 ]);
 
+/** Nothing is left to be done in these. */
+const done: ReadonlySet<Phase> = new Set(["Initialized", "Succeeded"]);
+
 /**
  * A decision, and what its repairs say about others. Nobody is blamed for what follows from a new spec or from a status that has just
  * changed: then it is we who want something else.
@@ -56,11 +59,15 @@ function driftOf(seen: Observation, action: Action): readonly Action[] {
   }
 }
 
-/** Weights that were waited for (a pod that was not ready) come late without anybody's doing; the status says so. */
+/**
+ * Weights that were waited for (a pod that was not ready) come late without anybody's doing; the status says so. After a success nothing
+ * is on its way any more: what the status waits for then is the router, which has not accepted somebody's edit yet.
+ */
 function weightsChanged(seen: Observation): readonly Action[] {
   const { canary, provider } = seen;
-  const isLate = (conditionMessage(seen, "Reconciling") ?? "") !== "";
-  if (!steady.has(canary.status?.phase ?? "") || isLate) return [];
+  const phase = canary.status?.phase ?? "";
+  const isLate = !done.has(phase) && (conditionMessage(seen, "Reconciling") ?? "") !== "";
+  if (!steady.has(phase) || isLate) return [];
   const { namespace } = namesOf(canary);
   const has = observedTraffic(seen)?.canary ?? 0;
   const planned = plannedTraffic(canary, provider).canary;
