@@ -292,8 +292,9 @@ describe("with the webhook server gone before the primary serves", () => {
     cluster = await startReleaseCluster();
     const server = await cluster.startServer();
     await cluster.addNamespace("gone");
-    await cluster.apply(...(await podinfo("gone")));
-    await cluster.until("podinfo serving", () => cluster.deployment("gone")["status"]?.readyReplicas > 0);
+    // The primary takes as long to serve: on any machine there is time to write before it does.
+    await cluster.apply(...(await podinfo("gone", { minReadySeconds: 5 })));
+    await cluster.until("podinfo serving", () => cluster.deployment("gone")["status"]?.availableReplicas > 0);
     await cluster.apply(aRelease("gone"));
     await server.stop();
     await cluster.startController();
