@@ -44,7 +44,7 @@ export function stampsOf(object: unknown, old: unknown, revision: string, change
 }
 
 function short(name: string): string {
-  return [...name].slice(0, longestName).join("");
+  return name.length <= longestName ? name : [...name].slice(0, longestName).join("");
 }
 
 /**

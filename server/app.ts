@@ -65,7 +65,7 @@ function gate({ mostInFlight, metrics, mayCall }: AppOptions): RequestHandler {
     }
     inFlight += 1;
     metrics.inFlight(inFlight);
-    response.once("close", () => {
+    response.on("close", () => {
       inFlight -= 1;
       metrics.inFlight(inFlight);
     });
@@ -132,8 +132,6 @@ function answerError({ log, metrics, routes }: AppOptions): ErrorRequestHandler 
 
 function send(response: Response, status: number, body: object): void {
   const text = JSON.stringify(body);
-  response.statusCode = status;
-  response.setHeader("Content-Type", "application/json");
-  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.writeHead(status, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
   response.end(text);
 }

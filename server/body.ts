@@ -37,7 +37,7 @@ export async function readJson(request: IncomingMessage, limitBytes = largestBod
   }
 }
 
-/** By events: an async iterator costs more than parsing 12 KB does. */
+/** By events, and none of them by `once`: an async iterator costs more than parsing 12 KB does, and taking listeners off a tenth of that. */
 function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -54,11 +54,11 @@ function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer
       reject(new HttpError(413, `the body is larger than ${limitBytes} bytes`));
     };
     request.on("data", onData);
-    request.once("end", () =>
+    request.on("end", () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length)),
     );
-    request.once("error", reject);
+    request.on("error", reject);
     // Also when the caller hangs up without an error being told. An error that nobody needs costs its stack trace, for each request.
-    request.once("close", () => request.complete || reject(new HttpError(400, "the body ended early")));
+    request.on("close", () => request.complete || reject(new HttpError(400, "the body ended early")));
   });
 }
