@@ -13,8 +13,8 @@ export interface AppOptions {
   readonly routes: ReadonlyMap<string, Mutator>;
   /** Undefined until the caches are complete: nothing can be answered from half a view. */
   index(): Index | undefined;
-  /** Reads what an object refers to; undefined when there is nothing to read. Absent: nobody looks. */
-  lookAround?(request: AdmissionRequest): Promise<Surroundings> | undefined;
+  /** Reads what an object refers to in the time given; undefined when there is nothing to read. Absent: nobody looks. */
+  lookAround?(request: AdmissionRequest, timeoutMs: number): Promise<Surroundings> | undefined;
   /** Whether this caller may ask; anybody when absent. */
   readonly mayCall?: ((request: Request) => boolean) | undefined;
   /** Asked about every outcome; nobody gets past a refusal when absent. */
@@ -26,6 +26,9 @@ export interface AppOptions {
   /** True while the process goes down: every answer then asks the caller to connect anew, elsewhere. */
   draining(): boolean;
 }
+
+/** From the first byte of a review on: under the shortest timeout that we ask the API server for (3 s). What is not known by then is not asked. */
+const answerWithinMs = 2_500;
 
 /** The HTTP side of admission. Every answer is JSON, errors too; what went wrong inside is logged and not told. */
 export function createApp(options: AppOptions): express.Express {
@@ -81,6 +84,7 @@ async function review(
   response: Response,
 ): Promise<void> {
   const started = performance.now();
+  const leftMs = () => Math.max(1, Math.ceil(started + answerWithinMs - performance.now()));
   const known = index();
   if (known === undefined) {
     throw new HttpError(503, "the cache of canaries is not complete yet: try again");
@@ -89,12 +93,13 @@ async function review(
   if ("unreadable" in read) {
     throw new HttpError(400, read.unreadable);
   }
-  const looking = lookAround?.(read);
+  const looking = lookAround?.(read, leftMs());
   const decided = decide(mutator, read, looking === undefined ? known : { ...known, around: await looking });
-  const outcome = decided.kind === "refused" && breakGlass ? await breakGlass(read, decided, known) : decided;
+  const outcome = decided.kind === "refused" && breakGlass ? await breakGlass(read, decided, known, leftMs()) : decided;
   send(response, 200, writeReview(read, outcome));
   const seconds = (performance.now() - started) / 1000;
-  metrics.reviewed({ path, operation: read.operation, outcome: outcome.kind, why: outcome.why, seconds });
+  const { operation, kind } = read;
+  metrics.reviewed({ path, kind: kind.kind, operation, outcome: outcome.kind, why: outcome.why, seconds });
 }
 
 function decide(mutator: Mutator, request: AdmissionRequest, index: Index): Outcome {

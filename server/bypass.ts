@@ -11,8 +11,6 @@ const reviews: Resource = {
   kind: "SubjectAccessReview",
 };
 
-/** Well under the webhook's own timeout. */
-const deadlineMs = 1_500;
 /** As long as the API server itself trusts such an answer: a right that is taken away must not last. */
 const trustedMs = 10_000;
 const mostAnswers = 1_000;
@@ -24,8 +22,13 @@ export interface BypassParts {
   readonly nowMs: () => number;
 }
 
-/** What becomes of an outcome once its writer's rights are known. */
-export type BreakGlass = (request: AdmissionRequest, outcome: Outcome, index: Index) => Outcome | Promise<Outcome>;
+/** What becomes of an outcome once its writer's rights are known, or when they are not known within the timeout. */
+export type BreakGlass = (
+  request: AdmissionRequest,
+  outcome: Outcome,
+  index: Index,
+  timeoutMs: number,
+) => Promise<Outcome>;
 
 /**
  * Lets those past a refusal who have the verb `bypass` on the Canary it stands for. Seen afterwards: in the audit log, in a warning to
@@ -33,7 +36,7 @@ export type BreakGlass = (request: AdmissionRequest, outcome: Outcome, index: In
  */
 export function createBreakGlass({ api, recorder, nowMs }: BypassParts): BreakGlass {
   const answers = new Map<string, { readonly allowed: boolean; readonly untilMs: number }>();
-  const isAllowed = async ({ userInfo }: AdmissionRequest, bypass: Bypass): Promise<boolean> => {
+  const isAllowed = async ({ userInfo }: AdmissionRequest, bypass: Bypass, timeoutMs: number): Promise<boolean> => {
     const spec = accessSpec(userInfo, bypass);
     const key = JSON.stringify(spec);
     const known = answers.get(key);
@@ -41,7 +44,7 @@ export function createBreakGlass({ api, recorder, nowMs }: BypassParts): BreakGl
       return known.allowed;
     }
     const question = { apiVersion: "authorization.k8s.io/v1", kind: reviews.kind, metadata: { name: "" }, spec };
-    const answer = await api.create(reviews, question, { timeoutMs: deadlineMs });
+    const answer = await api.create(reviews, question, { timeoutMs });
     const allowed = (answer["status"] as { allowed?: unknown } | undefined)?.allowed === true;
     answers.delete(key);
     answers.set(key, { allowed, untilMs: nowMs() + trustedMs });
@@ -51,20 +54,18 @@ export function createBreakGlass({ api, recorder, nowMs }: BypassParts): BreakGl
     }
     return allowed;
   };
-  const decide = async (request: AdmissionRequest, refusal: Outcome, bypass: Bypass, index: Index) => {
-    if (!(await isAllowed(request, bypass).catch(() => false))) {
-      return refusal;
-    }
+  const pass = (request: AdmissionRequest, refusal: Outcome, bypass: Bypass, index: Index): Outcome => {
     if (!request.dryRun) {
       record(recorder, request, bypass, index);
     }
     const passed = untouched("Bypassed", [warning(`let through by your right to bypass canary ${bypass.canary}`)]);
     return { ...passed, audit: { canary: `${bypass.namespace}/${bypass.canary}`, ...refusal.audit } };
   };
-  return (request, outcome, index) =>
-    outcome.kind === "refused" && outcome.bypass !== undefined
-      ? decide(request, outcome, outcome.bypass, index)
-      : outcome;
+  return async (request, outcome, index, timeoutMs) => {
+    const bypass = outcome.kind === "refused" ? outcome.bypass : undefined;
+    const passes = bypass !== undefined && (await isAllowed(request, bypass, timeoutMs).catch(() => false));
+    return passes ? pass(request, outcome, bypass, index) : outcome;
+  };
 }
 
 function accessSpec(userInfo: AdmissionRequest["userInfo"], { namespace, canary }: Bypass): object {

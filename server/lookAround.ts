@@ -5,21 +5,22 @@ import type { AdmissionRequest } from "../mutators/types.ts";
 
 export type LookApi = Pick<Api, "get">;
 
-/** Well under the webhook's own timeout: a slow API server costs the check, not the write. */
+/** A slow API server costs the check, not the write. It leaves time for the question that may follow, whether the writer may bypass. */
 const deadlineMs = 1_500;
 
 /** Reads by name what an object refers to, all at once. Never fails: what cannot be read in time, or may not be, is unknown. */
 export function createLookAround(api: LookApi, readSecrets: boolean) {
-  const look = async (role: Role, ref: ObjectRef): Promise<readonly [Role, Seen]> => {
+  const look = async (role: Role, ref: ObjectRef, timeoutMs: number): Promise<readonly [Role, Seen]> => {
     try {
-      return [role, (await api.get(ref, { timeoutMs: deadlineMs })) ?? "absent"];
+      return [role, (await api.get(ref, { timeoutMs })) ?? "absent"];
     } catch {
       return [role, "unknown"];
     }
   };
-  return (request: AdmissionRequest): Promise<Surroundings> | undefined => {
+  return (request: AdmissionRequest, leftMs: number): Promise<Surroundings> | undefined => {
+    const timeoutMs = Math.min(deadlineMs, leftMs);
     const wanted = [...referencesOf(request)].filter(([role]) => readSecrets || role !== "secret");
-    return wanted.length === 0 ? undefined : lookAtAll(wanted.map(([role, ref]) => look(role, ref)));
+    return wanted.length === 0 ? undefined : lookAtAll(wanted.map(([role, ref]) => look(role, ref, timeoutMs)));
   };
 }
 

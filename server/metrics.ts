@@ -1,8 +1,24 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import {
+  alertProviderResource,
+  canaryResource,
+  metricTemplateResource,
+  ownedKinds,
+  ownedRoutes,
+} from "../api/index.ts";
+
+interface Reviewed {
+  readonly path: string;
+  readonly kind: string;
+  readonly operation: string;
+  readonly outcome: string;
+  readonly why: string;
+  readonly seconds: number;
+}
 
 /** What the process tells Prometheus. Labels are closed lists: no names of objects or users. */
 export interface Metrics {
-  reviewed(review: { path: string; operation: string; outcome: string; why: string; seconds: number }): void;
+  reviewed(review: Reviewed): void;
   failed(path: string, status: number): void;
   inFlight(count: number): void;
   certificate(notAfter: Date): void;
@@ -11,6 +27,8 @@ export interface Metrics {
   render(): Promise<string>;
 }
 
+const ownKinds = [canaryResource, metricTemplateResource, alertProviderResource];
+const kinds = new Set([...ownedKinds, ...ownedRoutes, ...ownKinds].map(({ kind }) => kind).concat("Scale"));
 const operations = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
 
 export function createMetrics(): Metrics {
@@ -20,7 +38,7 @@ export function createMetrics(): Metrics {
   const reviews = new Histogram({
     name: "weir_admission_seconds",
     help: "Time to answer a review, by what was answered.",
-    labelNames: ["path", "operation", "outcome", "reason"],
+    labelNames: ["path", "kind", "operation", "outcome", "reason"],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
     registers,
   });
@@ -49,9 +67,9 @@ export function createMetrics(): Metrics {
     registers,
   });
   return {
-    reviewed({ path, operation, outcome, why, seconds }) {
-      const known = operations.has(operation) ? operation : "other";
-      reviews.observe({ path, operation: known, outcome, reason: why }, seconds);
+    reviewed({ path, kind, operation, outcome, why, seconds }) {
+      const known = { kind: oneOf(kinds, kind), operation: oneOf(operations, operation) };
+      reviews.observe({ path, ...known, outcome, reason: why }, seconds);
     },
     failed: (path, status) => failures.inc({ path, status }),
     inFlight: (count) => flying.set(count),
@@ -63,4 +81,9 @@ export function createMetrics(): Metrics {
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };
+}
+
+/** A caller could make up any number of words. */
+function oneOf(known: ReadonlySet<string>, word: string): string {
+  return known.has(word) ? word : "other";
 }

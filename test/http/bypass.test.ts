@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import send from "supertest";
-import type { RawObject } from "../../api/index.ts";
+import { interceptions, type RawObject } from "../../api/index.ts";
 import type { Happening } from "../../controller/kube/events.ts";
 import { createLogger } from "../../controller/kube/log.ts";
+import { nothingSeen } from "../../mutators/surroundings.ts";
 import type { Outcome } from "../../mutators/types.ts";
 import { createApp } from "../../server/app.ts";
 import { createBreakGlass } from "../../server/bypass.ts";
@@ -35,7 +36,7 @@ function aGlass(answer: () => object) {
 
 test("whoever may bypass the Canary gets through, and is seen", async () => {
   const { asked, events, breakGlass } = aGlass(() => ({ allowed: true }));
-  const outcome = await breakGlass(request, refusal, index);
+  const outcome = await breakGlass(request, refusal, index, 1_000);
   assert.deepEqual(outcome, {
     kind: "untouched",
     why: "Bypassed",
@@ -69,7 +70,7 @@ test("whoever may bypass the Canary gets through, and is seen", async () => {
 
 test("a dry run is answered alike and leaves no event", async () => {
   const { events, breakGlass } = aGlass(() => ({ allowed: true }));
-  assert.equal((await breakGlass({ ...request, dryRun: true }, refusal, index)).why, "Bypassed");
+  assert.equal((await breakGlass({ ...request, dryRun: true }, refusal, index, 1_000)).why, "Bypassed");
   assert.deepEqual(events, []);
 });
 
@@ -83,14 +84,14 @@ const stays: Readonly<Record<string, () => object>> = {
 };
 for (const [name, answer] of Object.entries(stays)) {
   test(`the refusal stays when ${name}`, async () => {
-    assert.equal(await aGlass(answer).breakGlass(request, refusal, index), refusal);
+    assert.equal(await aGlass(answer).breakGlass(request, refusal, index, 1_000), refusal);
   });
 }
 
 test("nobody is asked about a refusal that stands for no Canary", async () => {
   const { asked, breakGlass } = aGlass(() => ({ allowed: true }));
   const firm: Outcome = { kind: "refused", why: "Invalid", issues: [] };
-  assert.equal(await breakGlass(request, firm, index), firm);
+  assert.equal(await breakGlass(request, firm, index, 1_000), firm);
   assert.equal(asked.length, 0);
 });
 
@@ -100,15 +101,15 @@ test("an answer is kept for ten seconds, for this user and Canary, and failures 
     if (!reachable) throw new Error("unreachable");
     return { allowed: true };
   });
-  await breakGlass(request, refusal, index);
+  await breakGlass(request, refusal, index, 1_000);
   reachable = true;
-  await breakGlass(request, refusal, index);
-  await breakGlass(request, refusal, index);
+  await breakGlass(request, refusal, index, 1_000);
+  await breakGlass(request, refusal, index, 1_000);
   assert.equal(asked.length, 2);
-  await breakGlass({ ...request, userInfo: { username: "joe" } }, refusal, index);
+  await breakGlass({ ...request, userInfo: { username: "joe" } }, refusal, index, 1_000);
   assert.equal(asked.length, 3);
   time.ms = 10_000;
-  await breakGlass(request, refusal, index);
+  await breakGlass(request, refusal, index, 1_000);
   assert.equal(asked.length, 4);
 });
 
@@ -136,4 +137,31 @@ test("a refusal goes out over HTTP, and is let through for whoever may bypass", 
     assert.equal(asked.length, 1);
     assert.match(JSON.stringify(asked), /"user":"jane"/);
   }
+});
+
+test("what is asked while a review waits is asked within what is left of its time", async () => {
+  const given: number[] = [];
+  const app = createApp({
+    routes: new Map([["/mutate/deployments", () => refusal]]),
+    index: () => index,
+    lookAround(_request, timeoutMs) {
+      given.push(timeoutMs);
+      return new Promise((resolve) => setTimeout(() => resolve({ ...nothingSeen }), 50));
+    },
+    async breakGlass(_request, outcome, _index, timeoutMs) {
+      given.push(timeoutMs);
+      return outcome;
+    },
+    log: createLogger({ level: "error", write: () => undefined }),
+    metrics: createMetrics(),
+    mostInFlight: 1,
+    draining: () => false,
+  });
+  await send(app)
+    .post("/mutate/deployments")
+    .send({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
+  const [first = Number.NaN, second = Number.NaN] = given;
+  const shortestTimeoutMs = Math.min(...interceptions.map(({ timeoutSeconds }) => timeoutSeconds)) * 1_000;
+  assert.ok(first < shortestTimeoutMs, `${first} ms`);
+  assert.ok(second <= first - 49, `${first} ms, then ${second} ms`);
 });

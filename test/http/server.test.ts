@@ -193,15 +193,21 @@ test("while draining, every answer asks the caller to connect elsewhere", async 
   assert.equal(headers["connection"], "close");
 });
 
-test("reviews are counted by path, operation, outcome and reason, and by no name", async () => {
+test("reviews are counted by path, kind, operation, outcome and reason, and by no name", async () => {
   const { app, metrics } = anApp();
   await request(app).post(path).send(changed);
   await request(app).post("/anything/at/all").send(changed);
+  const invented = { operation: "podinfo", kind: { group: "", version: "v1", kind: "jane" } };
+  await request(app)
+    .post(path)
+    .send(review(null, null, invented));
   const text = await metrics.render();
   assert.match(
     text,
-    /weir_admission_seconds_count\{path="\/mutate\/deployments",operation="UPDATE",outcome="patched",reason="RevisionStamped"\} 1/,
+    /weir_admission_seconds_count\{path="\/mutate\/deployments",kind="Deployment",operation="UPDATE",outcome="patched",reason="RevisionStamped"\} 1/,
   );
+  assert.match(text, /kind="other",operation="other"/);
+  assert.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m);
   assert.match(text, /weir_admission_failures_total\{path="other",status="404"\} 1/);
   assert.doesNotMatch(text, /podinfo|jane/);
 });

@@ -116,7 +116,8 @@ describe("the rights of the two processes", () => {
     const request = { ...aReview(null, null), userInfo };
     const bypass = { namespace: "default", canary: "podinfo" };
     for (const _time of ["first", "second"]) {
-      const outcome = await ask(request, { kind: "refused", why: "Invalid", issues: [], bypass }, anIndex([canary]));
+      const refusal = { kind: "refused", why: "Invalid", issues: [], bypass } as const;
+      const outcome = await ask(request, refusal, anIndex([canary]), 5_000);
       assert.equal(outcome.why, "Bypassed");
     }
     await recorder.idle();
