@@ -6,13 +6,10 @@ import {
   canaryResource,
   fieldManagers,
   fieldsOf,
-  isSameTemplate,
   knownKeys,
   type ObjectRef,
-  patchTo,
   providerOf,
   type RawObject,
-  revisionOf,
   type Traffic,
 } from "../../api/index.ts";
 import type { Action, Generated } from "../decide/types.ts";
@@ -20,12 +17,12 @@ import { canaryRef, type Refs, refsOf } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
 import { countedRevision } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
-import { templateOf } from "../workloads/primary.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
-import { generatedService, type ServiceRole, withoutOthers } from "../workloads/services.ts";
+import { withoutOthers } from "../workloads/services.ts";
+import type { ServiceRole, WorkloadKind } from "../workloads/workload.ts";
 import { copyConfigs, liveConfigs } from "./configs.ts";
 import { giveToPrimary, giveToTarget } from "./handBack.ts";
-import { type ActOptions, apply, applyNoted, conflict, needed, refOf, selected } from "./lookup.ts";
+import { type ActOptions, apply, applyNoted, conflict, needed, refOf, usable } from "./lookup.ts";
 import { dropScalers, ensurePrimaryScaler, pauseScaler } from "./scalers.ts";
 
 /** The actions that change objects. Events, alerts, counters and told hooks belong to the loop. */
@@ -93,10 +90,11 @@ async function ensure(
 }
 
 async function service(canary: Canary, role: ServiceRole, refs: Refs, options: ActOptions): Promise<void> {
-  const { target, label } = selected(canary, refs, options);
-  const ref = refs[`${role}Service`];
+  const { kind, target } = usable(canary, refs, options);
+  const ref = needed(refs[`${role}Service`]);
   const live = options.caches.get(ref);
-  const wanted = generatedService(canary, role, label, target, live);
+  const wanted = kind.services?.service(canary, role, target, live, options);
+  if (wanted === undefined) return;
   const taken = live !== undefined && wanted.metadata.ownerReferences === undefined;
   const call = { fieldManager: fieldManagers.service, signal: options.signal };
   // Merged with another port of the same name, ours would be refused: others' go first.
@@ -112,13 +110,14 @@ async function service(canary: Canary, role: ServiceRole, refs: Refs, options: A
 }
 
 async function createPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
-  const { kind, target } = selected(canary, refs, options);
-  const replicas = Math.max(1, wishOf(target) ?? kind.replicas(target));
-  const live = await liveConfigs(canary, target, options);
+  const { kind, target } = usable(canary, refs, options);
+  const { sizing } = kind;
+  const replicas = sizing === undefined ? {} : { replicas: Math.max(1, wishOf(target) ?? sizing.replicas(target)) };
+  const live = await liveConfigs(canary, kind.template?.(target), options);
   if (live !== undefined) await copyConfigs(canary, live, options);
   const tracked = live === undefined ? {} : { tracked: live.tracked };
-  const body = kind.primary(canary, target, { ...options, replicas, ...tracked });
-  await writePrimary(needed(refs.primary), body, options);
+  const body = kind.primary(canary, target, { ...options, ...replicas, ...tracked });
+  await writePrimary(needed(refs.primary), body, kind, options);
 }
 
 /** The irreversible step, and its repetition: both sides are read live, and the primary is written only onto the version that was read. */
@@ -132,7 +131,7 @@ async function promote(canary: Canary, revision: string, refs: Refs, options: Ac
   if (kind === undefined || target === undefined || primary === undefined)
     throw conflict("target or primary went away before the promotion");
   const template = kind.revisionOfTarget(target);
-  const live = await liveConfigs(canary, target, options);
+  const live = await liveConfigs(canary, kind.template?.(target), options);
   if (countedRevision(canary, template, live?.tracked) !== revision)
     throw conflict("the target moved on before the promotion");
   const copied = revision === template ? undefined : live;
@@ -140,28 +139,27 @@ async function promote(canary: Canary, revision: string, refs: Refs, options: Ac
   // Stated by us from the beginning, so it has to be stated again: left out, server-side apply would put it back to 1.
   const body = kind.primary(canary, target, {
     ...options,
-    replicas: kind.replicas(primary),
+    ...(kind.sizing === undefined ? {} : { replicas: kind.sizing.replicas(primary) }),
     ...(copied === undefined ? {} : { tracked: copied.tracked }),
   });
   const version = primary.metadata.resourceVersion;
   const fenced = version === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion: version } };
-  await writePrimary(needed(refs.primary), fenced, options);
+  await writePrimary(needed(refs.primary), fenced, kind, options);
 }
 
 /**
- * Server-side apply leaves what others added, and that would run with the revision that is promoted: it goes with a second write, which
- * happens only then. What the cluster itself makes of the template is no change of anybody's, and is noted as it is.
+ * Server-side apply leaves what others added: it goes with a second write, which happens only then. What the cluster itself makes of what
+ * we wrote is no change of anybody's, and is noted as it is.
  */
-async function writePrimary(ref: ObjectRef, body: RawObject, options: ActOptions): Promise<void> {
+async function writePrimary(ref: ObjectRef, body: RawObject, kind: WorkloadKind, options: ActOptions): Promise<void> {
   const call = { fieldManager: fieldManagers.workload, signal: options.signal };
-  const template = templateOf(body);
   let written = await apply(ref, body, fieldManagers.workload, options);
-  if (!isSameTemplate(templateOf(written), template)) {
-    const patch = { spec: { template: patchTo(template, templateOf(written)) } };
-    written = await options.api.mergePatch(ref, patch, call);
-  }
-  if (!isSameTemplate(templateOf(written), template)) {
-    const note = { [annotations.template]: revisionOf(templateOf(written)) };
+  const patch = kind.withoutOthers?.(body, written);
+  if (patch !== undefined) written = await options.api.mergePatch(ref, patch, call);
+  const noted = body.metadata.annotations?.[annotations.template];
+  const made = kind.revisionOfTarget(written);
+  if (noted !== undefined && noted !== made) {
+    const note = { [annotations.template]: made };
     written = await options.api.mergePatch(ref, { metadata: { annotations: note } }, call);
   }
   options.caches.expect(ref, written);
@@ -177,7 +175,7 @@ async function route(canary: Canary, traffic: Traffic, options: ActOptions): Pro
 }
 
 async function scale(canary: Canary, ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
-  const scaling = workloadKindOf(canary.spec.targetRef)?.scaled(replicas);
+  const scaling = workloadKindOf(canary.spec.targetRef)?.sizing?.scaled(replicas);
   if (scaling === undefined) return;
   const { patch, ...where } = scaling;
   const call = { ...where, fieldManager: fieldManagers.workload, signal: options.signal };

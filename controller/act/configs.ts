@@ -1,4 +1,11 @@
-import { type Canary, controllingCanary, fieldManagers, otherOwners, type RawObject } from "../../api/index.ts";
+import {
+  type Canary,
+  controllingCanary,
+  type Fields,
+  fieldManagers,
+  otherOwners,
+  type RawObject,
+} from "../../api/index.ts";
 import {
   type ConfigRef,
   configOf,
@@ -10,24 +17,23 @@ import {
   type Tracked,
   trackedOf,
 } from "../workloads/configs.ts";
-import { templateOf } from "../workloads/primary.ts";
 import { type ActOptions, conflict } from "./lookup.ts";
 
-/** What a target refers to, read live. */
+/** What the pods of a target refer to, read live. */
 export interface LiveConfigs {
   readonly tracked: Tracked;
   readonly sources: readonly RawObject[];
 }
 
-/** Undefined when configs are not tracked. */
+/** Those that a pod template refers to. Undefined when configs are not tracked. */
 export async function liveConfigs(
   canary: Canary,
-  target: RawObject,
+  template: Fields | undefined,
   options: ActOptions,
 ): Promise<LiveConfigs | undefined> {
-  if (!options.configTracking) return undefined;
+  if (!options.configTracking || template === undefined) return undefined;
   const namespace = canary.metadata.namespace ?? "";
-  const refs = configRefs(templateOf(target));
+  const refs = configRefs(template);
   const found = new Map<string, RawObject | undefined>();
   await Promise.all(refs.map(async (ref) => found.set(keyOfConfig(ref), await get(ref, namespace, options))));
   const find = (ref: ConfigRef) => configOf(found.get(keyOfConfig(ref)));
@@ -53,8 +59,8 @@ async function copy(canary: Canary, source: RawObject, options: ActOptions): Pro
 }
 
 /** What a primary that stays needs stays with it: the copies are no longer this Canary's. */
-export async function disownConfigs(canary: Canary, primary: RawObject, options: ActOptions): Promise<void> {
-  for (const ref of configRefs(templateOf(primary))) {
+export async function disownConfigs(canary: Canary, template: Fields, options: ActOptions): Promise<void> {
+  for (const ref of configRefs(template)) {
     const live = await get(ref, canary.metadata.namespace ?? "", options);
     if (live === undefined || controllingCanary(live) !== canary.metadata.name) continue;
     const body = { ...live, metadata: { ...live.metadata, ownerReferences: otherOwners(live, canary) } };

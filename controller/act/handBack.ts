@@ -10,17 +10,17 @@ import {
 } from "../../api/index.ts";
 import type { Refs } from "../observe/refs.ts";
 import { routerFor } from "../routers/registry.ts";
-import { releasedApex, wasTurned } from "../workloads/services.ts";
+import { workloadKindOf } from "../workloads/registry.ts";
 import { disownConfigs } from "./configs.ts";
 import { type ActOptions, found, refOf } from "./lookup.ts";
 
 /** Everybody to the apex Service, the apex Service to the target; neither is ours any more. */
 export async function giveToTarget(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
-  const live = options.caches.get(refs.apexService);
-  const { target, label } = found(canary, refs, options);
-  // Without a label nothing was ever turned to a primary.
-  if (live !== undefined && !("obstacle" in label) && wasTurned(live, canary, label)) {
-    await orphan(canary, refs.apexService, releasedApex(canary, label, target, live), options);
+  const { kind, target } = found(canary, refs, options);
+  const live = refs.apexService && options.caches.get(refs.apexService);
+  const released = live && kind.services?.released(canary, target, live, options);
+  if (refs.apexService !== undefined && released !== undefined) {
+    await orphan(canary, refs.apexService, released, options);
   }
   const router = routerFor(providerOf(canary, options.meshProvider));
   for (const body of router?.release(canary, (ref) => options.caches.get(ref)) ?? []) {
@@ -35,7 +35,8 @@ export async function giveToTarget(canary: Canary, refs: Refs, options: ActOptio
  */
 export async function giveToPrimary(canary: Canary, refs: Refs, options: ActOptions): Promise<void> {
   const primary = refs.primary === undefined ? undefined : options.caches.get(refs.primary);
-  if (primary !== undefined) await disownConfigs(canary, primary, options);
+  const template = primary && workloadKindOf(canary.spec.targetRef)?.template?.(primary);
+  if (template !== undefined) await disownConfigs(canary, template, options);
   const released =
     routerFor(providerOf(canary, options.meshProvider))?.release(canary, (ref) => options.caches.get(ref)) ?? [];
   const taken = released.filter(goesWithCanary).map((body) => refOf(body, refs.routes));

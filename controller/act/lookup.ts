@@ -3,7 +3,7 @@ import type { Api } from "../kube/api.ts";
 import type { Caches } from "../observe/caches.ts";
 import type { Refs } from "../observe/refs.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
-import type { SelectorLabel, WorkloadKind } from "../workloads/workload.ts";
+import type { WorkloadKind } from "../workloads/workload.ts";
 
 export interface ActOptions {
   readonly api: Api;
@@ -16,25 +16,25 @@ export interface ActOptions {
   readonly signal: AbortSignal;
 }
 
-interface Selected {
+interface Found {
   readonly kind: WorkloadKind;
   readonly target: RawObject;
-  readonly label: SelectorLabel;
 }
 
-/** The target and what its pods are selected by. Throws a conflict where the world has moved on since the decision. */
-export function selected(canary: Canary, refs: Refs, options: ActOptions): Selected {
-  const { kind, target, label } = found(canary, refs, options);
-  if ("obstacle" in label) throw conflict(label.obstacle);
-  return { kind, target, label };
+/** The target, of which something is made. Throws a conflict where the world has moved on since the decision. */
+export function usable(canary: Canary, refs: Refs, options: ActOptions): Found {
+  const { kind, target } = found(canary, refs, options);
+  const obstacle = kind.obstacle(target, options);
+  if (obstacle !== undefined) throw conflict(obstacle);
+  return { kind, target };
 }
 
-/** The same, for a target that may lack a usable label. */
-export function found(canary: Canary, refs: Refs, options: ActOptions) {
+/** The same, for a target that may be one of which nothing can be made. */
+export function found(canary: Canary, refs: Refs, options: ActOptions): Found {
   const kind = workloadKindOf(canary.spec.targetRef);
   const target = refs.target === undefined ? undefined : options.caches.get(refs.target);
   if (kind === undefined || target === undefined) throw conflict("the target went away");
-  return { kind, target, label: kind.selectorLabel(target, options.selectorLabels) };
+  return { kind, target };
 }
 
 /** Which of the watched objects a router's body is. */

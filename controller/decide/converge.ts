@@ -1,8 +1,8 @@
 import type { Canary } from "../../api/index.ts";
 import { eventText } from "../../api/index.ts";
 import { observedTraffic, plannedTraffic, sameTraffic } from "./plan.ts";
-import { perform, wait } from "./round.ts";
-import { hold } from "./status.ts";
+import { endpointsQuestion, perform, wait } from "./round.ts";
+import { hold, holdForEndpoints } from "./status.ts";
 import type { Action, Decision, Observation, Readiness, Workload } from "./types.ts";
 
 /** The names that texts are made of. */
@@ -52,9 +52,14 @@ export function convergeTraffic(seen: Observation): Decision | undefined {
   const gaining =
     planned.canary > traffic.canary ? seen.target : planned.primary > traffic.primary ? seen.primary : undefined;
   if (gaining !== undefined && gaining.available === 0) return notReady(seen, gaining);
-  if (gaining !== undefined && gaining === seen.primary && gaining.replicas < (seen.primaryFloor ?? 0))
+  if (gaining !== undefined && gaining === seen.primary && isTooSmall(seen, gaining))
     return perform({ kind: "scalePrimary", replicas: seen.primaryFloor ?? 0 });
   return perform({ kind: "shift", traffic: planned });
+}
+
+/** Whether the primary must grow before it takes the canary's traffic over. */
+export function isTooSmall({ primaryFloor = 0 }: Observation, { replicas }: Workload): boolean {
+  return replicas !== undefined && replicas < primaryFloor;
 }
 
 /** True when the split in force is the planned one (or there is nothing to split). */
@@ -62,6 +67,18 @@ export function trafficSettled(seen: Observation): boolean {
   if (seen.objects.route === "none") return true;
   const traffic = observedTraffic(seen);
   return traffic !== undefined && sameTraffic(traffic, plannedTraffic(seen.canary, seen.provider));
+}
+
+/**
+ * Counts of a status may be those of pods that are just going; who is behind a Service is certain. Asks, and holds while nobody is.
+ * Undefined when somebody is, or when no Service tells.
+ */
+export function whileUnreached(seen: Observation, service: string | undefined): Decision | undefined {
+  if (service === undefined) return undefined;
+  const question = endpointsQuestion(seen.canary, service);
+  const answer = seen.answers[question.id];
+  if (answer === undefined) return { actions: [], questions: [question] };
+  return answer.kind === "endpoints" && answer.ready === 0 ? holdForEndpoints(seen, service) : undefined;
 }
 
 /** Waits for a workload, saying what it lacks. */
@@ -95,7 +112,7 @@ export function canaryNotReady(canary: Canary, why: string, retriable: boolean):
  */
 export function emptyTarget(seen: Observation): Decision | undefined {
   const { target, canary } = seen;
-  if (target === undefined) return undefined;
+  if (target?.replicas === undefined) return undefined;
   const woken = seen.sourceScaler === "running";
   if (target.replicas === 0 && !woken) return undefined;
   if (plannedTraffic(canary, seen.provider).canary > 0 || !trafficSettled(seen)) return undefined;

@@ -1,8 +1,8 @@
-import { alertText, apexName, eventText, isOurRevision, templatePart } from "../../api/index.ts";
-import { convergeTraffic, gaveUp, namesOf, notReady, repairs } from "./converge.ts";
+import { alertText, eventText, isOurRevision, templatePart } from "../../api/index.ts";
+import { convergeTraffic, gaveUp, namesOf, notReady, repairs, whileUnreached } from "./converge.ts";
 import { allToCanary, allToPrimary, plannedTraffic } from "./plan.ts";
-import { alert, drift, endpointsQuestion, milestone, perform, tell, unanswered, warn } from "./round.ts";
-import { hold, holdForEndpoints, holdForTarget, writeStatus } from "./status.ts";
+import { alert, drift, milestone, perform, tell, warn } from "./round.ts";
+import { hold, holdForTarget, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
 /**
@@ -76,15 +76,16 @@ function holdBack(seen: Observation, target: Workload, primary: Workload): Decis
 function turnTraffic(seen: Observation, primary: Workload): Decision {
   const { canary } = seen;
   const { name, namespace } = namesOf(canary);
+  // Without an apex Service to be turned, it is the route that brings callers, at once.
+  const early = seen.objects.apexService === "none" ? whileUnreached(seen, seen.endpoints.primary) : undefined;
+  if (early !== undefined) return early;
   const actions = repairs(seen).map((action) =>
     action.kind === "ensure" && action.object === "route" ? { ...action, traffic: allToPrimary } : action,
   );
   if (actions.length > 0) return perform(...actions);
   if (seen.traffic !== undefined && !("primary" in seen.traffic)) return hold(seen, seen.traffic.notAccepted);
-  const question = endpointsQuestion(canary, apexName(canary));
-  if (unanswered(seen, [question]).length > 0) return { actions: [], questions: [question] };
-  const answer = seen.answers[question.id];
-  if (answer?.kind === "endpoints" && answer.ready === 0) return holdForEndpoints(seen, apexName(canary));
+  const unreached = whileUnreached(seen, seen.endpoints.primary);
+  if (unreached !== undefined) return unreached;
   return perform(
     ...writeStatus(seen, {
       phase: "Initialized",
@@ -102,5 +103,7 @@ function turnTraffic(seen: Observation, primary: Workload): Decision {
 }
 
 function missing(seen: Observation, objects: readonly ("canaryService" | "primaryService")[]): Action[] {
-  return objects.filter((object) => seen.objects[object] !== "fits").map((object) => ({ kind: "ensure", object }));
+  return objects
+    .filter((object) => seen.objects[object] === "absent" || seen.objects[object] === "differs")
+    .map((object) => ({ kind: "ensure", object }));
 }

@@ -1,7 +1,7 @@
-import { alertText, assertNever, canaryName, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
+import { alertText, assertNever, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
 import { rollbackQuestions, rollbackSignal, unlessCalledOff } from "./callOff.ts";
-import { canaryNotReady, converge, gaveUp, namesOf, notReady } from "./converge.ts";
+import { canaryNotReady, converge, gaveUp, namesOf, notReady, whileUnreached } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hasStarted, hooksOf, nextStep, plannedTraffic, weightAtPromotion } from "./plan.ts";
 import { rest } from "./rest.ts";
@@ -24,7 +24,7 @@ import {
   wait,
   warn,
 } from "./round.ts";
-import { conditionMessage, holdForEndpoints, writeStatus } from "./status.ts";
+import { conditionMessage, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
 /** Progressing and WaitingPromotion: traffic comes over step by step while the checks hold. */
@@ -79,15 +79,14 @@ function startAnalysis(seen: Observation): Decision {
   if (atGate(seen)) return unlessCalledOff(seen, step(seen, []));
   const { name, namespace, target } = namesOf(canary);
   const failed = canary.status?.failedChecks ?? 0;
-  const endpoints = endpointsQuestion(canary, canaryName(canary));
-  // With an answer to this, the round was due when it began.
-  if (failed > 0 && untilDue(seen) > 0 && seen.answers[endpoints.id] === undefined) return wait(untilDue(seen));
-  if (unanswered(seen, [endpoints]).length > 0) return { actions: [], questions: [endpoints] };
-  const answer = seen.answers[endpoints.id];
-  if (answer?.kind === "endpoints" && answer.ready === 0)
-    return unlessCalledOff(seen, holdForEndpoints(seen, canaryName(canary)));
   const hooks = hooksOf(canary, "pre-rollout");
   const questions = [...hooks.map((hook) => hookQuestion(canary, hook, "Progressing")), ...rollbackQuestions(seen)];
+  const first = seen.endpoints.canary === undefined ? questions : [endpointsQuestion(canary, seen.endpoints.canary)];
+  // With an answer to one of these, the round was due when it began.
+  const begun = unanswered(seen, first).length < first.length;
+  if (failed > 0 && untilDue(seen) > 0 && !begun) return wait(untilDue(seen));
+  const unreached = whileUnreached(seen, seen.endpoints.canary);
+  if (unreached !== undefined) return unreached.questions.length > 0 ? unreached : unlessCalledOff(seen, unreached);
   const open = unanswered(seen, questions);
   const announced = tell(eventText.startingAnalysis(target, namespace));
   if (open.length > 0) return { actions: [announced], questions: open, round: true };

@@ -1,6 +1,6 @@
 import { alertText, eventText, stepWeightPromotion } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
-import { converge, gaveUp, namesOf, notReady } from "./converge.ts";
+import { converge, gaveUp, isTooSmall, namesOf, notReady } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hooksOf, weightOf } from "./plan.ts";
 import { rest } from "./rest.ts";
@@ -21,8 +21,7 @@ export function promoting(seen: Observation): Decision {
   if (gaveUp(primary.readiness)) return failedPromotion(seen, primary);
   const repair = converge(seen);
   if (repair !== undefined) return repair;
-  const { primaryFloor = 0 } = seen;
-  if (primary.replicas < primaryFloor) return perform({ kind: "scalePrimary", replicas: primaryFloor });
+  if (isTooSmall(seen, primary)) return perform({ kind: "scalePrimary", replicas: seen.primaryFloor ?? 0 });
   if (!primary.readiness.ready) return notReady(seen, primary);
   return routeBack(seen);
 }

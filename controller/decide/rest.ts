@@ -114,15 +114,13 @@ function announcements(seen: Observation): Action[] {
 function scaledAtRest(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
   const { canary, provider } = seen;
   const { autoscalerRef, targetRef } = canary.spec;
+  const { replicas } = target;
   const known = [0, primary.replicas, target.wishedReplicas, canary.status?.release?.replicas];
-  if (autoscalerRef !== undefined || targetRef.kind !== "Deployment" || known.includes(target.replicas))
-    return undefined;
+  if (autoscalerRef !== undefined || targetRef.kind !== "Deployment") return undefined;
+  if (replicas === undefined || known.includes(replicas)) return undefined;
   if (plannedTraffic(canary, provider).canary > 0) return undefined;
   const { target: name, namespace } = namesOf(canary);
-  return perform(
-    { kind: "keepWish", replicas: target.replicas },
-    drift("target", eventText.scaledAtRest(name, namespace, target.replicas)),
-  );
+  return perform({ kind: "keepWish", replicas }, drift("target", eventText.scaledAtRest(name, namespace, replicas)));
 }
 
 /** The number of replicas a user wrote into the target, kept by the webhook, goes to the primary: capacity needs no analysis. */

@@ -39,7 +39,7 @@ export function rollback(seen: Observation, cause: Cause, refused: StatusChange 
 
 /** What the target runs when its release ends is no wish of anybody's: see rest. */
 export function leftBehind({ canary, target }: Observation): NonNullable<CanaryStatus["release"]> {
-  return { ...canary.status?.release, ...(target === undefined ? {} : { replicas: target.replicas }) };
+  return { ...canary.status?.release, ...(target?.replicas === undefined ? {} : { replicas: target.replicas }) };
 }
 
 function alertOf(seen: Observation, cause: Cause): Action {

@@ -1,8 +1,8 @@
-import { canaryName, eventText, knownKeys } from "../../api/index.ts";
-import { drainLeft, gaveUp, namesOf, notReady } from "./converge.ts";
+import { eventText, knownKeys } from "../../api/index.ts";
+import { drainLeft, gaveUp, namesOf, notReady, whileUnreached } from "./converge.ts";
 import { allToPrimary, observedTraffic, sameTraffic, weightOf } from "./plan.ts";
-import { endpointsQuestion, perform, tell, wait } from "./round.ts";
-import { holdForEndpoints, writeStatus } from "./status.ts";
+import { perform, tell, wait } from "./round.ts";
+import { writeStatus } from "./status.ts";
 import type { Decision, Observation, Workload } from "./types.ts";
 
 /** When to look again for a Canary that should be gone, in milliseconds. Not sooner: the cache still shows it for a moment. */
@@ -36,25 +36,15 @@ export function terminating(seen: Observation): Decision {
       return perform({ kind: "scaleTarget", replicas: Math.max(1, primary?.replicas ?? seen.canaryReplicas) });
     // Waiting is worth it while somebody serves and the target may still come up.
     if (!target.readiness.ready && !gaveUp(target.readiness) && serves(primary)) return notReady(seen, target);
-    const unreachable = target.readiness.ready && serves(primary) ? withoutEndpoints(seen) : undefined;
-    if (unreachable !== undefined) return unreachable;
+    const isThere = seen.objects.canaryService !== "absent" && target.readiness.ready && serves(primary);
+    const unreached = isThere ? whileUnreached(seen, seen.endpoints.canary) : undefined;
+    if (unreached !== undefined) return unreached;
   }
   // What the route says now stays when nobody looks after it any more: no share for a revision that was never promoted.
   const traffic = observedTraffic(seen);
   if (heir === "primary" && serves(primary) && traffic !== undefined && !sameTraffic(traffic, allToPrimary))
     return perform({ kind: "shift", traffic: allToPrimary });
   return perform({ kind: "handBack", to: heir }, ...writeStatus(seen, { phase: "Terminated" }));
-}
-
-/** Counts of a status may be those of pods that are just going; who is behind the Service is certain. Undefined: somebody is. */
-function withoutEndpoints(seen: Observation): Decision | undefined {
-  if (seen.objects.canaryService === "absent") return undefined;
-  const question = endpointsQuestion(seen.canary, canaryName(seen.canary));
-  const answer = seen.answers[question.id];
-  if (answer === undefined) return { actions: [], questions: [question] };
-  return answer.kind === "endpoints" && answer.ready === 0
-    ? holdForEndpoints(seen, canaryName(seen.canary))
-    : undefined;
 }
 
 function serves(workload: Workload | undefined): boolean {

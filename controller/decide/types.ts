@@ -23,8 +23,11 @@ export type { Fit, Readiness, Traffic };
 export interface Workload {
   /** The revision of its template; of the primary: the revision it was made from. `foreign` when made by another system. */
   readonly revision: string;
-  /** `spec.replicas` (absent counts as 1); of a DaemonSet 1 when it may run and 0 when it is held off its nodes. */
-  readonly replicas: number;
+  /**
+   * `spec.replicas` (absent counts as 1); of a DaemonSet 1 when it may run and 0 when it is held off its nodes. Absent: its size is not
+   * ours to decide.
+   */
+  readonly replicas?: number;
   readonly readiness: Readiness;
   /** Pods that can serve right now. */
   readonly available: number;
@@ -54,14 +57,17 @@ export interface Observation {
   /** Checksums of the ConfigMaps and Secrets that are tracked, by `kind/name`; absent: none are tracked at all. */
   readonly configs?: Readonly<Record<string, string>>;
   readonly objects: {
-    readonly canaryService: Fit;
-    readonly primaryService: Fit;
-    readonly apexService: Fit;
+    /** `none`, of each Service: this canary has no such one. */
+    readonly canaryService: Fit | "none";
+    readonly primaryService: Fit | "none";
+    readonly apexService: Fit | "none";
     /** `none`: the canary has no autoscaler. */
     readonly primaryScaler: Fit | "none";
     /** `none`: the provider routes by Services alone. */
     readonly route: Fit | "none";
   };
+  /** Services whose ready endpoints tell that the two can be reached; absent: no Service tells. */
+  readonly endpoints: { readonly canary?: string; readonly primary?: string };
   /** What the route does now; undefined when there is none. `notAccepted`: the router has not taken it (yet). */
   readonly traffic: Traffic | { readonly notAccepted: string } | undefined;
   /** Replicas a canary starts with: the primary's, or its scaler's minimum. */

@@ -22,7 +22,7 @@ export function waiting(seen: Observation): Decision {
   const refused = {
     canaryWeight: weightOf(seen.canary),
     lastAppliedSpec: target.revision,
-    release: { ...release, replicas: target.replicas },
+    release: { ...release, ...(target.replicas === undefined ? {} : { replicas: target.replicas }) },
   };
   return unlessCalledOff(seen, throughGate(seen, target), { release, refused });
 }

@@ -36,6 +36,8 @@ export interface Caches {
   controlledBy(resource: Resource, canary: string): readonly RawObject[];
   /** Are all these kinds listed, and all these objects as new as our own last write to them? */
   ready(refs: readonly ObjectRef[]): boolean;
+  /** What a canary looks at beside its refs, which only the objects there name: replaces what was followed before. False while it is not read. */
+  follow(canary: string, refs: readonly ObjectRef[]): boolean;
   /** Own write: reads of this object wait until the watch has caught up. */
   expect(ref: ObjectRef, written: RawObject): void;
   readonly hasSynced: boolean;
@@ -45,6 +47,7 @@ export interface Caches {
 export function createCaches(options: CachesOptions): Caches {
   const watches = new Map<string, ListWatch>();
   const interests = createInterests();
+  const followed = createInterests();
 
   const watch = (resource: Resource, listener: (object: RawObject) => void): ListWatch => {
     const started = startListWatch({
@@ -71,7 +74,9 @@ export function createCaches(options: CachesOptions): Caches {
     const known = watches.get(kindKey(resource));
     if (known !== undefined) return known;
     const started = watch(resource, (object) => {
-      for (const canary of interests.of(resource, keyOf(object.metadata))) options.onChange(canary);
+      const key = keyOf(object.metadata);
+      for (const canary of new Set([...interests.of(resource, key), ...followed.of(resource, key)]))
+        options.onChange(canary);
     });
     wakeAllOnce(started);
     return started;
@@ -81,23 +86,29 @@ export function createCaches(options: CachesOptions): Caches {
   const canaries = watch(canaryResource, (object) => {
     const key = keyOf(object.metadata);
     const canary = canaries.store.get(key) as Canary | undefined;
-    if (canary === undefined) interests.remove(key);
+    if (canary === undefined) for (const each of [interests, followed]) each.remove(key);
     else interests.set(key, options.refsOf(canary));
     options.onChange(key);
   });
   const templates = watch(metricTemplateResource, () => {});
   wakeAllOnce(templates);
 
+  const ready = (refs: readonly ObjectRef[]): boolean =>
+    refs.every((ref) => {
+      const store = storeOf(ref.resource);
+      return store.hasSynced && !store.isStale(`${ref.namespace}/${ref.name}`);
+    });
+
   return {
     canaries: canaries.store,
     templates: templates.store,
     get: (ref) => storeOf(ref.resource).get(`${ref.namespace}/${ref.name}`),
     controlledBy: (resource, canary) => watches.get(kindKey(resource))?.store.byIndex("canary", canary) ?? [],
-    ready: (refs) =>
-      refs.every((ref) => {
-        const store = storeOf(ref.resource);
-        return store.hasSynced && !store.isStale(`${ref.namespace}/${ref.name}`);
-      }),
+    ready,
+    follow(canary, refs) {
+      followed.set(canary, refs);
+      return ready(refs);
+    },
     expect(ref, written) {
       const version = written.metadata.resourceVersion;
       if (version === undefined) return;

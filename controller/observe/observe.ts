@@ -1,11 +1,14 @@
 import {
   annotations,
+  apiVersionOf,
   authorshipOf,
   type Canary,
   canaryReadyThreshold,
+  type Fields,
   type Fit,
   fieldsOf,
   isOurRevision,
+  keyOf,
   primaryReadyThreshold,
   progressDeadlineSeconds,
   providerOf,
@@ -19,17 +22,15 @@ import { routerFor, routers } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { configRefs, countedRevision, type Tracked, trackedOf } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
-import { templateOf } from "../workloads/primary.ts";
-import { workloadKindOf } from "../workloads/registry.ts";
-import { generatedService, type ServiceRole } from "../workloads/services.ts";
-import type { WorkloadKind } from "../workloads/workload.ts";
+import { workloadKindOf, workloadKinds } from "../workloads/registry.ts";
+import type { ServiceRole, Side, WorkloadKind } from "../workloads/workload.ts";
 import type { Caches } from "./caches.ts";
 import type { Configs } from "./configs.ts";
 import { allRefs, type Refs, refsOf } from "./refs.ts";
 import { canaryReplicas, scalerFacts, scalerFit } from "./scalers.ts";
 
 export interface ObserveOptions {
-  readonly caches: Pick<Caches, "get" | "ready" | "controlledBy">;
+  readonly caches: Pick<Caches, "get" | "ready" | "controlledBy" | "follow">;
   /** Undefined: ConfigMaps and Secrets are not tracked. */
   readonly configs: Pick<Configs, "of"> | undefined;
   readonly meshProvider: string;
@@ -49,30 +50,38 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
   const provider = providerOf(canary, options.meshProvider);
   const target = read(options, refs.target);
   const primary = read(options, refs.primary);
-  const configs = tracking(canary, target, options.configs);
+  const tellers = [target && kind?.teller?.(target, "target"), primary && kind?.teller?.(primary, "primary")];
+  const isRead = options.caches.follow(
+    keyOf(canary.metadata),
+    tellers.filter((ref) => ref !== undefined),
+  );
+  if (!isRead) return undefined;
+  const template = target && kind?.template?.(target);
+  const configs = tracking(canary, template, options.configs);
   if (configs === "pending") return undefined;
   const lacking = configs !== undefined && "obstacle" in configs ? configs.obstacle : undefined;
   const tracked = configs !== undefined && "checksums" in configs ? configs : undefined;
   const obstacle = obstacleOf(canary, provider, kind, target, options) ?? lacking;
+  const serviceFit = (role: ServiceRole) => fitOfService(canary, role, refs, options, target);
   return {
     now: options.now,
     canary,
     provider,
-    target:
-      target === undefined || kind === undefined ? undefined : targetFacts(canary, kind, target, tracked, options.now),
-    primary: primary === undefined || kind === undefined ? undefined : primaryFacts(canary, kind, primary, options.now),
+    target: target && kind && targetFacts(canary, kind, target, tracked, options),
+    primary: primary && kind && primaryFacts(canary, kind, primary, options),
     ...(obstacle === undefined ? {} : { obstacle }),
     ...(tracked === undefined ? {} : { configs: tracked.checksums }),
     objects: {
-      canaryService: serviceFit(canary, "canary", refs, options, target),
-      primaryService: serviceFit(canary, "primary", refs, options, target),
-      apexService: serviceFit(canary, "apex", refs, options, target),
+      canaryService: serviceFit("canary"),
+      primaryService: serviceFit("primary"),
+      apexService: serviceFit("apex"),
       primaryScaler: scalerFit(canary, kind, refs, options.caches),
       route:
         refs.routes.length === 0
           ? "none"
           : (routerFor(provider)?.fit(canary, (ref) => options.caches.get(ref)) ?? "none"),
     },
+    endpoints: (target && kind?.services?.reached(canary, target)) ?? {},
     traffic: refs.routes.length === 0 ? undefined : routerFor(provider)?.read(canary, (ref) => options.caches.get(ref)),
     canaryReplicas: canaryReplicas(canary, kind, refs, options.caches),
     ...scalerFacts(canary, kind, refs, options.caches),
@@ -82,10 +91,10 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
   };
 }
 
-/** What the target refers to, as far as it is known; pending while something is being read. */
-function tracking(canary: Canary, target: RawObject | undefined, configs: ObserveOptions["configs"]) {
-  if (configs === undefined || target === undefined) return undefined;
-  const refs = configRefs(templateOf(target));
+/** What the pods of the target refer to, as far as it is known; pending while something is being read. */
+function tracking(canary: Canary, template: Fields | undefined, configs: ObserveOptions["configs"]) {
+  if (configs === undefined || template === undefined) return undefined;
+  const refs = configRefs(template);
   const find = configs.of(canary, refs);
   return find === undefined ? "pending" : trackedOf(refs, find, canary.metadata.namespace ?? "");
 }
@@ -104,17 +113,19 @@ function obstacleOf(
 ): string | undefined {
   const router = routerFor(provider);
   if (kind === undefined)
-    return `targetRef.kind ${canary.spec.targetRef.kind} is not supported yet: use a Deployment or a DaemonSet`;
+    return `targetRef ${canary.spec.targetRef.apiVersion} ${canary.spec.targetRef.kind} is not supported: use a ${workloadKinds.map(nameOfKind).join(", a ")}`;
   if (router === undefined)
     return `provider ${provider} is not supported yet: use one of ${routers.map((each) => each.provider).join(", ")}`;
-  const unfit = target === undefined ? undefined : kind.obstacle(target);
+  const unfit = target === undefined ? undefined : kind.obstacle(target, options);
   if (unfit !== undefined) return unfit;
-  const label = target === undefined ? undefined : kind.selectorLabel(target, options.selectorLabels);
-  if (label !== undefined && "obstacle" in label) return label.obstacle;
   if (canary.spec.autoscalerRef !== undefined && scalerKindOf(canary.spec.autoscalerRef) === undefined) {
     return `autoscalerRef.kind ${canary.spec.autoscalerRef.kind} is not supported yet: use a HorizontalPodAutoscaler or a ScaledObject`;
   }
   return router.obstacle(canary, (ref) => options.caches.get(ref)) ?? shortfallOf(canary, router.provider);
+}
+
+function nameOfKind({ resource }: WorkloadKind): string {
+  return `${apiVersionOf(resource)} ${resource.kind}`;
 }
 
 /**
@@ -134,7 +145,7 @@ function targetFacts(
   kind: WorkloadKind,
   target: RawObject,
   tracked: Tracked | undefined,
-  now: number,
+  options: ObserveOptions,
 ): Workload {
   const marks = target.metadata.annotations ?? {};
   const template = revisionOf(kind, target);
@@ -145,8 +156,8 @@ function targetFacts(
   const wish = Number(marks[annotations.replicas]);
   return {
     revision,
-    ...common(kind, target, canaryReadyThreshold(canary), canary, now, false),
-    authorship: isTemplateChange ? authorshipOf(marks, template) : {},
+    ...common(canary, kind, target, "target", options),
+    authorship: isTemplateChange ? authorshipOf(marks, kind.stamp?.(target) ?? template) : {},
     ...(marks[annotations.replicas] !== undefined && Number.isInteger(wish) ? { wishedReplicas: wish } : {}),
     held: marks[annotations.held] !== undefined,
     unjudged: isUnjudged(canary, target, template),
@@ -159,14 +170,21 @@ function isUnjudged(canary: Canary, target: RawObject, template: string): boolea
   return isCared && target.metadata.annotations?.[annotations.revision] !== template;
 }
 
-function primaryFacts(canary: Canary, kind: WorkloadKind, primary: RawObject, now: number): Workload {
+function primaryFacts(
+  canary: Canary,
+  kind: WorkloadKind,
+  primary: RawObject,
+  options: ObserveOptions,
+): Workload | undefined {
+  const revision = kind.revisionOfPrimary(primary);
+  if (revision === undefined) return undefined;
   const marks = primary.metadata.annotations ?? {};
   const written = marks[annotations.template];
   // A hash by another rule, or none, says nothing: an upgrade must not restart every primary.
   const altered = isOurRevision(written) && written !== revisionOf(kind, primary);
   return {
-    revision: marks[annotations.revision] ?? "foreign",
-    ...common(kind, primary, primaryReadyThreshold(canary), canary, now, true),
+    revision,
+    ...common(canary, kind, primary, "primary", options),
     ...(altered ? { altered: isMeant(marks) ? ("meant" as const) : ("drifted" as const) } : {}),
   };
 }
@@ -177,23 +195,29 @@ function isMeant(marks: Readonly<Record<string, string>>): boolean {
 }
 
 function common(
+  canary: Canary,
   kind: WorkloadKind,
   workload: RawObject,
-  thresholdPercent: number,
-  canary: Canary,
-  now: number,
-  mustServe: boolean,
+  side: Side,
+  { caches, now }: ObserveOptions,
 ): Pick<Workload, "replicas" | "readiness" | "available"> {
+  const size = kind.sizing === undefined ? {} : { replicas: kind.sizing.replicas(workload) };
+  const ref = kind.teller?.(workload, side);
+  const teller = ref === undefined ? workload : caches.get(ref);
+  if (teller === undefined) {
+    const why = `waiting for rollout to finish: there is no ${ref?.resource.kind} ${ref?.name}`;
+    return { ...size, readiness: { ready: false, why, retriable: true }, available: 0 };
+  }
   const progressAt = Date.parse(canary.status?.lastTransitionTime ?? "");
-  const readiness = kind.readiness(workload, {
+  const readiness = kind.readiness(teller, {
     name: workload.metadata.name,
-    thresholdPercent,
+    thresholdPercent: side === "target" ? canaryReadyThreshold(canary) : primaryReadyThreshold(canary),
     deadlineSeconds: progressDeadlineSeconds(canary),
     now,
-    mustServe,
+    mustServe: side === "primary",
     progressAt: Number.isNaN(progressAt) ? undefined : progressAt,
   });
-  return { replicas: kind.replicas(workload), readiness, available: kind.available(workload) };
+  return { ...size, readiness, available: kind.available(teller) };
 }
 
 /** Hashing a template is the dearest part of a look, and cached objects never change: each is hashed once. */
@@ -207,18 +231,18 @@ function revisionOf(kind: WorkloadKind, target: RawObject): string {
   return revision;
 }
 
-function serviceFit(
+function fitOfService(
   canary: Canary,
   role: ServiceRole,
   refs: Refs,
   options: ObserveOptions,
   target: RawObject | undefined,
-): Fit {
-  const live = options.caches.get(refs[`${role}Service`]);
-  const label =
-    target === undefined
-      ? undefined
-      : workloadKindOf(canary.spec.targetRef)?.selectorLabel(target, options.selectorLabels);
-  if (target === undefined || label === undefined || "obstacle" in label) return live === undefined ? "absent" : "fits";
-  return fits(live, generatedService(canary, role, label, target, live));
+): Fit | "none" {
+  const ref = refs[`${role}Service`];
+  if (ref === undefined) return "none";
+  const live = options.caches.get(ref);
+  const kind = workloadKindOf(canary.spec.targetRef);
+  if (target === undefined || kind?.services === undefined || kind.obstacle(target, options) !== undefined)
+    return live === undefined ? "absent" : "fits";
+  return fits(live, kind.services.service(canary, role, target, live, options));
 }

@@ -1,27 +1,18 @@
-import {
-  apexName,
-  type Canary,
-  canaryName,
-  canaryResource,
-  type ObjectRef,
-  primaryName,
-  primaryTargetName,
-  providerOf,
-  type Resource,
-} from "../../api/index.ts";
+import { type Canary, canaryResource, type ObjectRef, providerOf, type Resource } from "../../api/index.ts";
 import { routerFor } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { primaryScalerName } from "../scalers/scaler.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
-import { serviceResource } from "../workloads/services.ts";
+import { serviceName, serviceResource } from "../workloads/services.ts";
+import type { ServiceRole } from "../workloads/workload.ts";
 
 /** The objects of one canary, by their part in it. What is undefined does not exist for this kind of canary. */
 export interface Refs {
   readonly target: ObjectRef | undefined;
   readonly primary: ObjectRef | undefined;
-  readonly apexService: ObjectRef;
-  readonly primaryService: ObjectRef;
-  readonly canaryService: ObjectRef;
+  readonly apexService: ObjectRef | undefined;
+  readonly primaryService: ObjectRef | undefined;
+  readonly canaryService: ObjectRef | undefined;
   readonly scaler: ObjectRef | undefined;
   readonly primaryScaler: ObjectRef | undefined;
   readonly routes: readonly ObjectRef[];
@@ -40,12 +31,14 @@ export function refsOf(canary: Canary, meshProvider: string): Refs {
   const scaler = scalerKindOf(canary.spec.autoscalerRef);
   const router = routerFor(providerOf(canary, meshProvider));
   const at = (resource: Resource, name: string): ObjectRef => ({ resource, namespace, name });
+  const serviceOf = (role: ServiceRole): ObjectRef | undefined =>
+    kind?.services?.roles.includes(role) ? at(serviceResource, serviceName(canary, role)) : undefined;
   return {
     target: kind === undefined ? undefined : at(kind.resource, canary.spec.targetRef.name),
-    primary: kind === undefined ? undefined : at(kind.resource, primaryTargetName(canary)),
-    apexService: at(serviceResource, apexName(canary)),
-    primaryService: at(serviceResource, primaryName(canary)),
-    canaryService: at(serviceResource, canaryName(canary)),
+    primary: kind === undefined ? undefined : at(kind.resource, kind.primaryName(canary)),
+    apexService: serviceOf("apex"),
+    primaryService: serviceOf("primary"),
+    canaryService: serviceOf("canary"),
     scaler: scaler === undefined ? undefined : at(scaler.resource, canary.spec.autoscalerRef?.name ?? ""),
     primaryScaler: scaler === undefined ? undefined : at(scaler.resource, primaryScalerName(canary)),
     routes: router?.watches(canary) ?? [],

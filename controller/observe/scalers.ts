@@ -84,16 +84,16 @@ export function primaryFloor(
   if (phase !== "Finalising" && !(phase === "Promoting" && canaryWeight > 0)) return undefined;
   const scaler = sourceScaler(canary, refs, caches);
   const target = refs.target === undefined ? undefined : caches.get(refs.target);
-  if (scaler === undefined || kind === undefined || target === undefined) return undefined;
+  if (scaler === undefined || kind?.sizing === undefined || target === undefined) return undefined;
   const most = canary.spec.autoscalerRef?.primaryScalerReplicas?.maxReplicas ?? scaler.kind.maxReplicas(scaler.source);
-  const floor = Math.min(kind.replicas(target), most);
+  const floor = Math.min(kind.sizing.replicas(target), most);
   return floor > 0 ? floor : undefined;
 }
 
 /** Replicas for a canary: as many as the primary has, which is what the traffic needs, within what its autoscaler allows. */
 export function canaryReplicas(canary: Canary, kind: WorkloadKind | undefined, refs: Refs, caches: Look): number {
   const primary = refs.primary === undefined ? undefined : caches.get(refs.primary);
-  const running = Math.max(1, primary === undefined || kind === undefined ? 1 : kind.replicas(primary));
+  const running = Math.max(1, primary === undefined || kind?.sizing === undefined ? 1 : kind.sizing.replicas(primary));
   const scaler = sourceScaler(canary, refs, caches);
   if (scaler === undefined) return running;
   const least = scaler.kind.minReplicas(scaler.source);

@@ -1,5 +1,21 @@
-import { type Canary, fieldsOf, knownKeys, numberOf, type RawObject, type Resource } from "../../api/index.ts";
-import { primaryWorkload, revisionOfTarget, selectorLabel, templateOf } from "./primary.ts";
+import {
+  type Canary,
+  fieldsOf,
+  knownKeys,
+  numberOf,
+  primaryTargetName,
+  type RawObject,
+  type Resource,
+} from "../../api/index.ts";
+import { podServices } from "./podServices.ts";
+import {
+  labelObstacle,
+  primaryWorkload,
+  revisionOfPrimary,
+  revisionOfTarget,
+  templateOf,
+  templateWithoutOthers,
+} from "./primary.ts";
 import { daemonSetReadiness } from "./readiness.ts";
 import type { PrimaryOptions, WorkloadKind } from "./workload.ts";
 
@@ -26,17 +42,23 @@ function strategyObstacle(target: RawObject): string | undefined {
 
 export const daemonSet: WorkloadKind = {
   resource: daemonSetResource,
-  obstacle: strategyObstacle,
-  selectorLabel,
+  obstacle: (target, options) => strategyObstacle(target) ?? labelObstacle(target, options),
+  primaryName: primaryTargetName,
   primary: primaryDaemonSet,
+  withoutOthers: templateWithoutOthers,
   revisionOfTarget,
-  replicas: (workload) => (isParked(workload) ? 0 : 1),
-  // A label that no node has: no pod fits anywhere.
-  scaled: (count) => ({
-    patch: {
-      spec: { template: { spec: { nodeSelector: { [knownKeys.scaleToZeroNode]: count === 0 ? "true" : null } } } },
-    },
-  }),
+  revisionOfPrimary,
+  template: templateOf,
+  services: podServices,
+  sizing: {
+    replicas: (workload) => (isParked(workload) ? 0 : 1),
+    // A label that no node has: no pod fits anywhere.
+    scaled: (count) => ({
+      patch: {
+        spec: { template: { spec: { nodeSelector: { [knownKeys.scaleToZeroNode]: count === 0 ? "true" : null } } } },
+      },
+    }),
+  },
   available: (workload) => numberOf(fieldsOf(workload["status"])["numberAvailable"]) ?? 0,
   readiness: (workload, options) => daemonSetReadiness(workload, isParked(workload), options),
 };

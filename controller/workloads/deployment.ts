@@ -1,5 +1,13 @@
-import { type Canary, fieldsOf, numberOf, type RawObject, type Resource } from "../../api/index.ts";
-import { primaryWorkload, revisionOfTarget, selectorLabel } from "./primary.ts";
+import { type Canary, fieldsOf, numberOf, primaryTargetName, type RawObject, type Resource } from "../../api/index.ts";
+import { podServices } from "./podServices.ts";
+import {
+  labelObstacle,
+  primaryWorkload,
+  revisionOfPrimary,
+  revisionOfTarget,
+  templateOf,
+  templateWithoutOthers,
+} from "./primary.ts";
 import { deploymentReadiness } from "./readiness.ts";
 import type { PrimaryOptions, WorkloadKind } from "./workload.ts";
 
@@ -25,14 +33,20 @@ function replicas(workload: RawObject): number {
 
 export const deployment: WorkloadKind = {
   resource: deploymentResource,
-  obstacle: () => undefined,
-  selectorLabel,
+  obstacle: labelObstacle,
+  primaryName: primaryTargetName,
   primary: primaryDeployment,
+  withoutOthers: templateWithoutOthers,
   revisionOfTarget,
-  replicas,
-  // Through the scale subresource: at 0 it leaves `spec.replicas` without an owner (kube/FACTS.md), so that a user's own
-  // server-side apply, which states the field, meets no conflict.
-  scaled: (count) => ({ patch: { spec: { replicas: count } }, subresource: "scale" }),
+  revisionOfPrimary,
+  template: templateOf,
+  services: podServices,
+  sizing: {
+    replicas,
+    // Through the scale subresource: at 0 it leaves `spec.replicas` without an owner (kube/FACTS.md), so that a user's own
+    // server-side apply, which states the field, meets no conflict.
+    scaled: (count) => ({ patch: { spec: { replicas: count } }, subresource: "scale" }),
+  },
   available: (workload) => numberOf(fieldsOf(workload["status"])["availableReplicas"]) ?? 0,
   readiness: deploymentReadiness,
 };

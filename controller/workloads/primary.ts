@@ -3,8 +3,10 @@ import {
   type Canary,
   type Fields,
   fieldsOf,
+  isSameTemplate,
   knownKeys,
   ownerReferenceOf,
+  patchTo,
   primaryTargetName,
   type RawObject,
   type Resource,
@@ -15,7 +17,7 @@ import {
 } from "../../api/index.ts";
 import { type Tracked, withPrimaryConfigs } from "./configs.ts";
 import { inherited, primaryTemplate } from "./template.ts";
-import type { PrimaryOptions, SelectorLabel } from "./workload.ts";
+import type { Labels, PrimaryOptions, SelectorLabel } from "./workload.ts";
 
 /** The revision of a primary that was made by another system. */
 const foreignRevision = "foreign";
@@ -32,11 +34,7 @@ export function primaryWorkload(
   options: PrimaryOptions,
   spec: Fields,
 ): RawObject {
-  const label = selectorLabel(target, options.selectorLabels);
-  if ("obstacle" in label) {
-    // Callers ask for the label first; this keeps a mistake from making a primary that takes the target's pods.
-    throw new TypeError(label.obstacle);
-  }
+  const label = labelOf(target, options);
   const primaryLabel = { [label.key]: `${label.value}-primary` };
   const template = templateOfPrimary(target, label, options.tracked);
   return {
@@ -69,6 +67,27 @@ function templateOfPrimary(target: RawObject, label: SelectorLabel, tracked: Tra
   // Pods do not notice that what they refer to has changed; this makes them be replaced then, and only then.
   const notes = { ...textsOf(metadata["annotations"]), [knownKeys.templateId]: tracked.digest };
   return { ...copy, metadata: { ...metadata, annotations: notes } };
+}
+
+/** Callers ask for obstacles first; this keeps a mistake from making a primary that takes the target's pods. */
+export function labelOf(target: RawObject, { selectorLabels }: Labels): SelectorLabel {
+  const label = selectorLabel(target, selectorLabels);
+  if ("obstacle" in label) throw new TypeError(label.obstacle);
+  return label;
+}
+
+/** Why no label can be used, as a known event text. */
+export function labelObstacle(target: RawObject, { selectorLabels }: Labels): string | undefined {
+  const label = selectorLabel(target, selectorLabels);
+  return "obstacle" in label ? label.obstacle : undefined;
+}
+
+/**
+ * Server-side apply leaves what others added to the template, and that would run with the revision that is promoted: it is taken away.
+ */
+export function templateWithoutOthers(wanted: RawObject, written: RawObject): object | undefined {
+  const [template, has] = [templateOf(wanted), templateOf(written)];
+  return isSameTemplate(has, template) ? undefined : { spec: { template: patchTo(template, has) } };
 }
 
 /** The first label of the target's selector that we may use, or the known text that there is none. */

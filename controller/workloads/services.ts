@@ -21,14 +21,12 @@ import {
   targetPort,
   textsOf,
 } from "../../api/index.ts";
-import type { SelectorLabel } from "./workload.ts";
+import type { SelectorLabel, ServiceRole } from "./workload.ts";
 
 export const serviceResource: Resource = { group: "", version: "v1", plural: "services", kind: "Service" };
 
-/** The three Services of a Canary. */
-export type ServiceRole = "apex" | "primary" | "canary";
-
-function serviceName(canary: Canary, role: ServiceRole): string {
+/** Name of a generated Service. */
+export function serviceName(canary: Canary, role: ServiceRole): string {
   return role === "apex" ? apexName(canary) : role === "primary" ? primaryName(canary) : canaryName(canary);
 }
 

@@ -63,6 +63,7 @@ function aLoop({ templatesSynced = true } = {}) {
       templates: { hasSynced: templatesSynced },
       get,
       ready: () => true,
+      follow: () => true,
       expect: () => undefined,
     } as unknown as Caches,
     api: {

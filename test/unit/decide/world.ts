@@ -146,6 +146,7 @@ export function observe(world: World): Observation {
       primaryScaler: world.scaler.kind === "none" ? ("none" as const) : world.scaler.copy,
       route: routed ? world.route : ("none" as const),
     },
+    endpoints: { canary: "podinfo-canary", primary: "podinfo" },
     ...seenScaler(world),
     configs: configsOf(world),
     traffic: routed ? world.traffic : undefined,

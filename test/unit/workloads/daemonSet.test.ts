@@ -22,7 +22,10 @@ describe("a parked DaemonSet", () => {
   const parked = aDaemonSet({ pods: { nodeSelector: mark } });
 
   it("has no replicas, and one when it may run", () => {
-    assert.deepEqual([daemonSet.replicas(parked), daemonSet.replicas(aDaemonSet())], [0, 1]);
+    assert.deepEqual(
+      [parked, aDaemonSet()].map((set) => daemonSet.sizing?.replicas(set)),
+      [0, 1],
+    );
   });
 
   it("is of the revision that its user wrote", () => {
@@ -60,19 +63,22 @@ describe("a parked DaemonSet", () => {
         spec: { template: { spec: { nodeSelector: { [knownKeys.scaleToZeroNode]: count > 0 ? null : "true" } } } },
       },
     });
-    assert.deepEqual(daemonSet.scaled(0), keyOf(0));
-    assert.deepEqual(daemonSet.scaled(7), keyOf(7));
+    assert.deepEqual(daemonSet.sizing?.scaled(0), keyOf(0));
+    assert.deepEqual(daemonSet.sizing?.scaled(7), keyOf(7));
   });
 });
 
 it("a DaemonSet whose pods are replaced by hand only is refused in the known words", () => {
   const onDelete = aDaemonSet({ spec: { updateStrategy: { type: "OnDelete" } } });
   assert.equal(
-    daemonSet.obstacle(onDelete),
+    daemonSet.obstacle(onDelete, options),
     "createPrimaryDaemonSet failed: daemonset shop.demo must have RollingUpdate strategy but have OnDelete",
   );
-  assert.equal(daemonSet.obstacle(aDaemonSet()), undefined);
-  assert.equal(daemonSet.obstacle(aDaemonSet({ spec: { updateStrategy: { type: "RollingUpdate" } } })), undefined);
+  assert.equal(daemonSet.obstacle(aDaemonSet(), options), undefined);
+  assert.equal(
+    daemonSet.obstacle(aDaemonSet({ spec: { updateStrategy: { type: "RollingUpdate" } } }), options),
+    undefined,
+  );
 });
 
 describe("a DaemonSet is ready when every node that fits runs the new pods", () => {

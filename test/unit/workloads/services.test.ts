@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fieldsOf, type RawObject } from "../../../api/index.ts";
 import { fits } from "../../../controller/workloads/fits.ts";
-import { generatedService, releasedApex, type ServiceRole } from "../../../controller/workloads/services.ts";
+import { generatedService, releasedApex } from "../../../controller/workloads/services.ts";
+import type { ServiceRole } from "../../../controller/workloads/workload.ts";
 import { aCanary } from "../aCanary.ts";
 import { aDeployment } from "./aDeployment.ts";
 
