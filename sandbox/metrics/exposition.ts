@@ -43,11 +43,12 @@ function parseLine(line: string): Sample {
   return { labels, value: parseValue(value) };
 }
 
-/** A number as Prometheus writes it. Throws on anything else. */
+/** A number as Prometheus reads it: exporters write `NaN` and `Inf` in letters of any case. Throws on anything else. */
 export function parseValue(text: string): number {
-  const special: Record<string, number> = { "+Inf": Infinity, Inf: Infinity, "-Inf": -Infinity, NaN: Number.NaN };
-  const value = special[text] ?? Number(text);
-  if (text === "" || (Number.isNaN(value) && text !== "NaN")) throw new Error(`not a number: ${text.slice(0, 80)}`);
+  const special: Record<string, number> = { "+inf": Infinity, inf: Infinity, "-inf": -Infinity, nan: Number.NaN };
+  const word = text.toLowerCase();
+  const value = special[word] ?? Number(text);
+  if (text === "" || (Number.isNaN(value) && word !== "nan")) throw new Error(`not a number: ${text.slice(0, 80)}`);
   return value;
 }
 

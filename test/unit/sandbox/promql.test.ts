@@ -106,11 +106,12 @@ describe("the text format", () => {
     assert.deepEqual(parseExposition(printExposition(samples)), samples);
   });
 
-  test("comments, blanks, trailing commas and timestamps are understood", () => {
-    const page = '# HELP x y\n\n x{ a="1", } 3 1700000000000\r\ny 1e3\n';
+  test("comments, blanks, trailing commas, timestamps and numbers of any case are understood", () => {
+    const page = '# HELP x y\n\n x{ a="1", } 3 1700000000000\r\ny 1e3\nz Nan\n';
     assert.deepEqual(parseExposition(page), [
       { labels: { __name__: "x", a: "1" }, value: 3 },
       { labels: { __name__: "y" }, value: 1000 },
+      { labels: { __name__: "z" }, value: Number.NaN },
     ]);
   });
 
