@@ -90,7 +90,7 @@ describe("session affinity behind the gateway", () => {
     );
   });
 
-  it("with a cookie of the primary both sides stay, each as long as its cookie lives", async () => {
+  it("GW-6: with a cookie of the primary both sides stay, each as long as its cookie lives; the canary's is taken away in the end", async () => {
     const sessionAffinity = { cookieName: "sid", primaryCookieName: "psid" };
     await cluster.bootstrap(aRelease("both", { sessionAffinity }));
     const people = browsers("both.example.com");
@@ -98,7 +98,10 @@ describe("session affinity behind the gateway", () => {
     await cluster.untilPhase("both", "Promoting");
     const promoting = Date.now();
     const { status } = await cluster.untilOver("both");
+    await Promise.all(people.map((one) => one.until("no cookie of the canary", () => !("sid" in one.cookies()))));
     await Promise.all(people.map((one) => one.stop()));
+    const takenAway = people.flatMap((one) => one.replies).flatMap(({ setCookie }) => setCookie);
+    assert.ok(takenAway.includes(`${status?.previousSessionAffinityCookie}; Max-Age=-1`));
     const replies = people.flatMap((one) => one.replies).filter(({ sentAt }) => sentAt < promoting);
     const [onCanary, onPrimary] = [
       replies.filter(({ carried }) => "sid" in carried),

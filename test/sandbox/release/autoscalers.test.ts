@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { Client as HttpClient } from "undici";
 import { canaryResource, fieldsOf, knownKeys, type RawObject, type Resource } from "../../../api/index.ts";
 import { horizontalPodAutoscaler } from "../../../controller/scalers/hpa.ts";
 import { scaledObject } from "../../../controller/scalers/scaledObject.ts";
@@ -66,7 +67,7 @@ describe("autoscalers", { concurrency: true }, () => {
     assert.equal(fieldsOf(hpaOf("rename", "other-primary")?.["spec"])["maxReplicas"], 7);
   });
 
-  it("a source that is deleted leaves the copy to the primary, and the user is told", async () => {
+  it("U-12: a source that is deleted leaves the copy to the primary, and the user is told", async () => {
     await withAutoscaler("lost", anHpa("lost", "podinfo", {}));
     await cluster.api.delete(hpaRef("lost"));
     await cluster.untilTold(
@@ -121,52 +122,103 @@ describe("autoscalers", { concurrency: true }, () => {
     );
   });
 
-  it("KEDA: the source is paused at rest and looks after the canary while it is tried", async () => {
-    const stopKeda = playKeda(cluster, "keda");
-    await cluster.addNamespace("keda");
-    await cluster.apply(aScaledObject("keda"));
-    const autoscalerRef = { apiVersion: "keda.sh/v1alpha1", kind: "ScaledObject", name: "podinfo-so" } as const;
-    await cluster.bootstrap(aRelease("keda", {}, { autoscalerRef }));
-    const source = (): KubeObject | undefined => cluster.look.get("scaledobjects.keda.sh", "keda", "podinfo-so");
-    const copy = cluster.look.get("scaledobjects.keda.sh", "keda", "podinfo-so-primary");
-    assert.equal(copy?.["spec"]?.triggers[0].metadata.query, 'sum(rate(requests{app="podinfo-primary"}[30s]))');
-    assert.equal(copy?.metadata.annotations?.[knownKeys.kedaPausedReplicas], undefined);
-    assert.equal(source()?.metadata.annotations?.[knownKeys.kedaPausedReplicas], "0");
-    await cluster.setImage("keda", "6.0.1");
-    await cluster.untilTold("keda", "canary weight 25");
-    assert.equal(source()?.metadata.annotations?.[knownKeys.kedaPausedReplicas], undefined);
-    await cluster.untilPhase("keda", "Succeeded");
-    await cluster.untilTargetIsEmpty("keda");
-    assert.equal(source()?.metadata.annotations?.[knownKeys.kedaPausedReplicas], "0");
-    // Somebody's tool takes the annotation away: KEDA wakes the target, and both are put right.
-    const ref = { resource: scaledObject.resource, namespace: "keda", name: "podinfo-so" };
-    await cluster.api.mergePatch(ref, { metadata: { annotations: { [knownKeys.kedaPausedReplicas]: null } } });
-    await cluster.until(
-      "the source being paused again",
-      () => source()?.metadata.annotations?.[knownKeys.kedaPausedReplicas] === "0",
-    );
-    await cluster.untilTargetIsEmpty("keda");
-    assert.equal(cluster.canary("keda").status?.phase, "Succeeded");
-    await stopKeda();
+  describe("KEDA", { concurrency: false }, () => {
+    const namespace = "keda";
+    const paused = knownKeys.kedaPausedReplicas;
+    const ref = { resource: scaledObject.resource, namespace, name: "podinfo-so" };
+    const gate = `http://flagger-loadtester.${namespace}/gate`;
+    const scaler = (name: string): KubeObject | undefined => cluster.look.get("scaledobjects.keda.sh", namespace, name);
+    const isPaused = (): boolean => scaler("podinfo-so")?.metadata.annotations?.[paused] === "0";
+    it("KED-1: at rest the source is paused, and its copy looks after the primary", async () => {
+      cluster.atEnd.push(playKeda(cluster, namespace));
+      await cluster.addNamespace(namespace);
+      await cluster.apply(aScaledObject(namespace));
+      const autoscalerRef = { apiVersion: "keda.sh/v1alpha1", kind: "ScaledObject", name: "podinfo-so" } as const;
+      const webhooks = [{ name: "gate", type: "confirm-promotion", url: `${gate}/check` }] as const;
+      await cluster.bootstrap(
+        aRelease(namespace, { iterations: 2, webhooks }, { autoscalerRef, provider: "kubernetes" }),
+      );
+      const copy = scaler("podinfo-so-primary");
+      assert.equal(
+        copy?.["spec"]?.triggers[0].metadata.query,
+        'sum(rate(http_requests_total{app="podinfo-primary",namespace="keda"}[3s]))',
+      );
+      assert.equal(copy?.metadata.annotations?.[paused], undefined);
+      assert.ok(isPaused());
+    });
+
+    it("U-12: the copy follows the source at rest", async () => {
+      await cluster.api.mergePatch(ref, { spec: { pollingInterval: 20 } });
+      await cluster.until(
+        "the copy having the interval",
+        () => scaler("podinfo-so-primary")?.["spec"]?.pollingInterval === 20,
+      );
+    });
+
+    it("KED-2, KED-3: with a new revision the source looks after the canary, and scales it under load", async () => {
+      await cluster.setImage(namespace, "6.0.1");
+      await cluster.untilTold(namespace, "canary iteration 1/2");
+      assert.equal(scaler("podinfo-so")?.metadata.annotations?.[paused], undefined);
+      assert.equal(replicasOf(namespace), 1);
+      const callers = cluster.call(`http://podinfo-canary.${namespace}:9898/`, 20);
+      await cluster.until("three canaries", () => cluster.deployment(namespace)["status"]?.readyReplicas === 3);
+      await callers.stop();
+    });
+
+    it("KED-4: it is promoted, and the source is paused again", async () => {
+      await cluster.untilPhase(namespace, "WaitingPromotion");
+      assert.equal(await cluster.post(`${gate}/open`, { name: "podinfo", namespace }), 202);
+      await cluster.untilPhase(namespace, "Succeeded");
+      await cluster.untilTargetIsEmpty(namespace);
+      assert.ok(isPaused());
+      assert.equal(
+        cluster.deployment(namespace, "podinfo-primary")["spec"].template.spec.containers[0].image,
+        "stefanprodan/podinfo:6.0.1",
+      );
+    });
+
+    it("a source that somebody's tool lets go wakes the target, and both are put right", async () => {
+      await cluster.api.mergePatch(ref, { metadata: { annotations: { [paused]: null } } });
+      await cluster.until("the source being paused again", isPaused);
+      await cluster.untilTargetIsEmpty(namespace);
+      assert.equal(cluster.canary(namespace).status?.phase, "Succeeded");
+    });
   });
 });
 
-/** KEDA in two sentences: a target that is not paused has at least one pod; one that is paused has none. */
-function playKeda({ look, api }: ReleaseCluster, namespace: string): () => Promise<void> {
+/** KEDA in two sentences: a target that is paused has no pod; one that is not has as many as its trigger asks for, and at least one. */
+function playKeda({ look, api, sandbox }: ReleaseCluster, namespace: string): () => Promise<void> {
   const writes: Promise<unknown>[] = [];
-  const wake = (): void => {
-    const source = look.get("scaledobjects.keda.sh", namespace, "podinfo-so");
+  const prometheus = new HttpClient(sandbox.network.proxyUrl);
+  const source = (): KubeObject | undefined => look.get("scaledobjects.keda.sh", namespace, "podinfo-so");
+  let wanted = 1;
+  const scale = (): void => {
+    const object = source();
     const replicas = look.get("deployments.apps", namespace, "podinfo")?.["spec"]?.replicas;
-    if (source === undefined || replicas === undefined) return;
-    const isPaused = source.metadata.annotations?.[knownKeys.kedaPausedReplicas] === "0";
-    if (isPaused === (replicas === 0)) return;
+    if (object === undefined || replicas === undefined) return;
+    const next = object.metadata.annotations?.[knownKeys.kedaPausedReplicas] === "0" ? 0 : wanted;
+    if (next === replicas) return;
     const resource: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" };
-    const patch = { spec: { replicas: isPaused ? 0 : 1 } };
+    const patch = { spec: { replicas: next } };
     writes.push(api.mergePatch({ resource, namespace, name: "podinfo" }, patch, { subresource: "scale" }));
   };
-  const stops = (["scaledobjects.keda.sh", "deployments.apps"] as const).map((key) => look.watch(key, wake));
+  const measure = async (): Promise<void> => {
+    const { triggers, minReplicaCount, maxReplicaCount } = source()?.["spec"] ?? {};
+    if (triggers === undefined) return;
+    const { query, threshold } = triggers[0].metadata;
+    const path = `http://prometheus.istio-system:9090/api/v1/query?query=${encodeURIComponent(query)}`;
+    const { body } = await prometheus.request({ method: "GET", path });
+    const { data } = (await body.json()) as { data: { result: { value: [number, string] }[] } };
+    const asked = Math.ceil(Number(data.result[0]?.value[1] ?? 0) / Number(threshold));
+    wanted = Math.min(maxReplicaCount, Math.max(minReplicaCount, asked));
+    scale();
+  };
+  const timer = setInterval(() => writes.push(measure()), 250);
+  const stops = (["scaledobjects.keda.sh", "deployments.apps"] as const).map((key) => look.watch(key, scale));
   return async () => {
+    clearInterval(timer);
     for (const stop of stops) stop();
     await Promise.all(writes);
+    await prometheus.close();
   };
 }

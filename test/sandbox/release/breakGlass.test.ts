@@ -9,7 +9,7 @@ import { loadKubeConfig } from "../../../controller/kube/config.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
 import { type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
 import { aRelease } from "./manifests.ts";
-import type { RunningServer } from "./weir.ts";
+import type { Measured } from "./weir.ts";
 
 const namespace = "glass";
 const rbac = "rbac.authorization.k8s.io";
@@ -39,7 +39,7 @@ function role(user: string, rules: readonly object[]): readonly RawObject[] {
 
 describe("breaking the glass", () => {
   let cluster: ReleaseCluster;
-  let server: RunningServer;
+  let server: Measured;
   let dev: Api;
   let oncall: Api;
   const editor = { apiGroups: ["apps", ""], resources: ["deployments", "services"], verbs: ["*"] };

@@ -14,7 +14,7 @@ import type { Client, KubeObject } from "../../../sandbox/apiserver/types.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../../sandbox/start.ts";
 import { loadtesterOutside, podinfo, readYaml, resourceOf, withImage } from "./manifests.ts";
 import { followEvents, type Told, untilFound } from "./watching.ts";
-import { type ControllerOptions, type RunningServer, runController, runServer, type Stoppable } from "./weir.ts";
+import { type ControllerOptions, type Measured, runController, runServer, type Stoppable } from "./weir.ts";
 
 /** A sandbox with Weir on it, all in this process: what a release needs to be tried from end to end. */
 export interface ReleaseCluster {
@@ -52,8 +52,8 @@ export interface ReleaseCluster {
   call(url: string, everyMs?: number): Traffic;
   /** Sends JSON from inside the cluster; resolves with the status of the answer. */
   post(url: string, body: object): Promise<number>;
-  startController(options?: ControllerOptions): Promise<Stoppable>;
-  startServer(): Promise<RunningServer>;
+  startController(options?: ControllerOptions): Promise<Measured>;
+  startServer(): Promise<Measured>;
   /** Called at the end, in reverse. */
   readonly atEnd: (() => Promise<unknown>)[];
   stop(): Promise<void>;

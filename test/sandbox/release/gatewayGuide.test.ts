@@ -39,7 +39,7 @@ describe("the Gateway API guide", () => {
   });
   after(() => cluster.stop());
 
-  it("bootstraps without a failed request and makes exactly the objects it lists", async () => {
+  it("GW-1: bootstraps without a failed request and makes exactly the objects it lists", async () => {
     const { templates, canary } = await guide();
     insiders = cluster.call("http://podinfo.test:9898/");
     await cluster.apply(...templates, canary);
@@ -52,6 +52,7 @@ describe("the Gateway API guide", () => {
     assert.deepEqual(names("horizontalpodautoscalers.autoscaling"), ["podinfo", "podinfo-primary"]);
     assert.deepEqual(names("services"), ["flagger-loadtester", "podinfo", "podinfo-canary", "podinfo-primary"]);
     assert.deepEqual(names("httproutes.gateway.networking.k8s.io"), ["podinfo"]);
+    assert.deepEqual(cluster.look.get("services", namespace, "podinfo")?.["spec"].selector, { app: "podinfo-primary" });
     assert.deepEqual(
       cluster.told.of(namespace).filter((message) => !isOfTheMachine(message)),
       ["all the metrics providers are available!", "Initialization done! podinfo.test"],
@@ -63,7 +64,7 @@ describe("the Gateway API guide", () => {
     assert.deepEqual(failed(0), []);
   });
 
-  it("promotes a good image with the known events in the known order, and nobody notices", async () => {
+  it("GW-2: promotes a good image with the known events in the known order, and nobody notices", async () => {
     const before = cluster.told.of(namespace).length;
     await cluster.setImage(namespace, "6.0.1");
     const { status } = await cluster.untilOver(namespace);
@@ -91,12 +92,13 @@ describe("the Gateway API guide", () => {
     const primary = cluster.deployment(namespace, "podinfo-primary")["spec"];
     assert.equal(primary.template.spec.containers[0].image, "stefanprodan/podinfo:6.0.1");
     assert.equal(primary.replicas, 2);
+    assert.deepEqual(names("httproutes.gateway.networking.k8s.io"), ["podinfo"]);
     const promoted = status?.conditions?.find(({ type }) => type === "Promoted");
     assert.equal(promoted?.status, "True");
     assert.deepEqual(failed(0), []);
   });
 
-  it("takes a bad image back: only the canary's share fails, and nothing after the rollback", async () => {
+  it("GW-3: takes a bad image back: only the canary's share fails, and nothing after the rollback", async () => {
     const before = cluster.told.of(namespace).length;
     const started = Date.now();
     await cluster.setImage(namespace, "6.0.2-error");

@@ -79,7 +79,7 @@ export function aRelease(namespace: string, analysis: Partial<Analysis> = {}, sp
       analysis: {
         interval: "1s",
         threshold: 3,
-        ...(analysis.iterations === undefined ? { maxWeight: 50, stepWeight: 25 } : {}),
+        ...((analysis.iterations ?? analysis.stepWeights) === undefined ? { maxWeight: 50, stepWeight: 25 } : {}),
         ...analysis,
       },
       ...spec,
@@ -130,6 +130,7 @@ export const scaledObjectDefinition: RawObject = {
 };
 
 export function aScaledObject(namespace: string): RawObject {
+  const query = `sum(rate(http_requests_total{app="podinfo",namespace="${namespace}"}[3s]))`;
   return {
     apiVersion: "keda.sh/v1alpha1",
     kind: "ScaledObject",
@@ -139,7 +140,10 @@ export function aScaledObject(namespace: string): RawObject {
       minReplicaCount: 1,
       maxReplicaCount: 3,
       triggers: [
-        { type: "prometheus", metadata: { query: 'sum(rate(requests{app="podinfo"}[30s]))', threshold: "5" } },
+        {
+          type: "prometheus",
+          metadata: { query, threshold: "5" },
+        },
       ],
     },
   };

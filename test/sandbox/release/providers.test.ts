@@ -57,9 +57,10 @@ describe("other providers and versions", { concurrency: true }, () => {
     ]);
   });
 
-  it("gatewayapi:v1beta1: weights step by step", async () => {
+  it("LNK-4: gatewayapi:v1beta1, weights by the steps that are listed", async () => {
     const weights: number[] = [];
-    await cluster.bootstrap(aRelease("beta", {}, { provider: "gatewayapi:v1beta1" }));
+    const stepWeights = [10, 20, 30, 40, 50, 60];
+    await cluster.bootstrap(aRelease("beta", { stepWeights }, { provider: "gatewayapi:v1beta1" }));
     const unfollow = cluster.look.watch("httproutes.gateway.networking.k8s.io", ({ object }) => {
       const weight = object.metadata.namespace === "beta" ? cluster.routed("beta") : undefined;
       if (weight !== undefined && weight !== weights.at(-1)) weights.push(weight);
@@ -69,7 +70,7 @@ describe("other providers and versions", { concurrency: true }, () => {
     unfollow();
     await visitors.stop();
     assert.deepEqual([phase, failed, visitors.hits.filter(({ ok }) => !ok)], ["Succeeded", [], []]);
-    assert.deepEqual(weights, [0, 25, 50, 0]);
+    assert.deepEqual(weights, [0, ...stepWeights, 0]);
     const managers = cluster.look.get("httproutes.gateway.networking.k8s.io", "beta", "podinfo")?.metadata
       .managedFields;
     assert.ok(managers?.some(({ apiVersion }) => apiVersion === "gateway.networking.k8s.io/v1beta1"));

@@ -40,7 +40,7 @@ describe("strategies behind the gateway", { concurrency: true }, () => {
     to: number,
   ) => [...new Set(replies.filter(({ sentAt }) => sentAt >= from && sentAt < to).map(({ version }) => version))];
 
-  it("A/B: who matches by header, cookie or query meets the canary at once, and nobody else does", async () => {
+  it("GW-5: A/B, who matches by header, cookie or query meets the canary at once, and nobody else does", async () => {
     const [example] = (await readYaml("examples/gatewayapi/strategies/ab-testing.yaml")) as unknown as Canary[];
     const match = [...(example?.spec.analysis?.match ?? []), { queryParams: { preview: { exact: "yes" } } }];
     await cluster.bootstrap(aRelease("tested", { interval: "2s", iterations: 3, match }));
@@ -92,6 +92,44 @@ describe("strategies behind the gateway", { concurrency: true }, () => {
       ...last("colours"),
     ]);
     assert.deepEqual(shares, [0, 100, 0]);
+    assert.ok(browser.replies.every(({ status }) => status === 200));
+  });
+
+  it("GW-4: blue/green by a metric with an old-style threshold and a smoke test, then all at once", async () => {
+    const name = "bg-test";
+    await cluster.addNamespace(name);
+    const query = `histogram_quantile(0.99, sum(rate(http_request_duration_seconds_bucket{
+        kubernetes_namespace="{{ namespace }}", kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)", path!~"healthz|readyz"
+      }[{{ interval }}])) by (le)) * 1000`;
+    await cluster.apply({
+      apiVersion: "flagger.app/v1beta1",
+      kind: "MetricTemplate",
+      metadata: { name: "request-duration", namespace: name },
+      spec: { provider: { type: "prometheus", address: "http://prometheus.istio-system:9090" }, query },
+    });
+    const cmd = `curl -sd 'anon' http://podinfo-canary.${name}:9898/token | grep token`;
+    const url = `http://flagger-loadtester.${name}/`;
+    await cluster.bootstrap(
+      aRelease(name, {
+        iterations: 5,
+        threshold: 5,
+        metrics: [{ name: "p99", templateRef: { name: "request-duration" }, threshold: 500, interval: "3s" }],
+        webhooks: [{ name: "smoke", type: "pre-rollout", url, timeout: "15s", metadata: { type: "bash", cmd } }],
+      }),
+    );
+    const browser = openBrowser(cluster, { host: `${name}.example.com` });
+    const load = cluster.call(`http://podinfo-canary.${name}:9898/`);
+    await cluster.setImage(name, good);
+    const story = await storyOf(name);
+    await Promise.all([browser.stop(), load.stop()]);
+    assert.deepEqual(story, [
+      ...first(name),
+      "Pre-rollout check smoke passed",
+      ...[1, 2, 3, 4, 5].map((done) => `Advance podinfo.${name} canary iteration ${done}/5`),
+      "Routing all traffic to canary",
+      copying(name),
+      ...last(name),
+    ]);
     assert.ok(browser.replies.every(({ status }) => status === 200));
   });
 

@@ -38,17 +38,24 @@ describe("the Traefik guide", () => {
   });
   after(() => cluster.stop());
 
-  /** The guide's Canary with short intervals, this threshold, and these of its metrics. */
+  const apex = { labels: { "label-test": "label-test" }, annotations: { "annotation-test": "annotation-test" } };
+
+  /** The guide's Canary with short intervals, this threshold, these of its metrics, and what the acceptance scenario has beside it. */
   function hurried(threshold: number, ...metrics: readonly string[]): Canary {
-    const { analysis } = canary.spec;
-    assert.ok(analysis?.metrics);
+    const { analysis, service } = canary.spec;
+    assert.ok(analysis?.metrics && service);
     const chosen = analysis.metrics.filter(({ name }) => metrics.includes(name));
     return {
       ...canary,
       spec: {
         ...canary.spec,
+        service: { ...service, apex },
         analysis: {
           ...analysis,
+          webhooks: [
+            { name: "gate", type: "confirm-rollout", url: "http://flagger-loadtester.test/gate/approve" },
+            ...(analysis.webhooks ?? []),
+          ],
           interval: "1s",
           threshold,
           metrics: chosen.map((metric) => ({ ...metric, interval: "3s" })),
@@ -57,7 +64,7 @@ describe("the Traefik guide", () => {
     };
   }
 
-  it("bootstraps a TraefikService and promotes by the built-in checks, without a failed request", async () => {
+  it("TRF-1, TRF-2: bootstraps a TraefikService and promotes by the built-in checks, without a failed request", async () => {
     await cluster.apply(hurried(10, "request-success-rate", "request-duration"));
     await cluster.untilPhase(namespace, "Initialized");
     await cluster.untilTargetIsEmpty(namespace);
@@ -66,6 +73,11 @@ describe("the Traefik guide", () => {
     assert.deepEqual(names("horizontalpodautoscalers.autoscaling"), ["podinfo", "podinfo-primary"]);
     assert.deepEqual(names("services"), ["flagger-loadtester", "podinfo", "podinfo-canary", "podinfo-primary"]);
     assert.deepEqual(names("traefikservices.traefik.io"), ["podinfo"]);
+    assert.deepEqual(cluster.look.get("services", namespace, "podinfo")?.["spec"].selector, { app: "podinfo-primary" });
+    const { labels, annotations } =
+      cluster.look.get("traefikservices.traefik.io", namespace, "podinfo")?.metadata ?? {};
+    assert.equal(labels?.["label-test"], "label-test");
+    assert.equal(annotations?.["annotation-test"], "annotation-test");
 
     const visitors = cluster.call("http://app.example.com/", 20);
     const before = cluster.told.of(namespace).length;
@@ -78,6 +90,7 @@ describe("the Traefik guide", () => {
     assert.deepEqual(
       story.filter((message) => !isOfTheMachine(message)),
       [
+        "Confirm-rollout check gate passed",
         "New revision detected! Scaling up podinfo.test",
         "Starting canary analysis for podinfo.test",
         "Pre-rollout check acceptance-test passed",

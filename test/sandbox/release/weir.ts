@@ -16,6 +16,12 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
+/** A process with a page for Prometheus. */
+export interface Measured extends Stoppable {
+  /** What it tells Prometheus now. */
+  metrics(): Promise<string>;
+}
+
 export interface ControllerOptions {
   readonly clock?: Clock;
   readonly metricsServer?: string;
@@ -33,7 +39,7 @@ export async function runController(
   kubeconfig: string,
   env: Readonly<Record<string, string>>,
   options: ControllerOptions = {},
-): Promise<Stoppable> {
+): Promise<Measured> {
   const settings = parseSettings([
     `--kubeconfig=${kubeconfig}`,
     `--mesh-provider=${provider}`,
@@ -55,16 +61,15 @@ export async function runController(
     onLost: () => complaints.push("lost the lease"),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  return { complaints, stop: () => running.stop() };
+  return { complaints, metrics: () => metricsAt(running.port), stop: () => running.stop() };
 }
 
-export interface RunningServer extends Stoppable {
-  /** What it tells Prometheus now. */
-  metrics(): Promise<string>;
+async function metricsAt(port: unknown): Promise<string> {
+  return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
 }
 
 /** `weir server` in this process; resolves when the API server knows it. */
-export async function runServer(kubeconfig: string, controllerUsers: readonly string[]): Promise<RunningServer> {
+export async function runServer(kubeconfig: string, controllerUsers: readonly string[]): Promise<Measured> {
   const flags = ["--port=0", "--metrics-port=0", "--publish-url=https://127.0.0.1", `--mesh-provider=${provider}`];
   const options = readOptions([
     ...flags,
@@ -93,7 +98,7 @@ export async function runServer(kubeconfig: string, controllerUsers: readonly st
   await Promise.race([published.promise, ended]);
   return {
     complaints,
-    metrics: async () => await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
+    metrics: () => metricsAt(metricsPort),
     async stop() {
       stop.abort();
       await ended;

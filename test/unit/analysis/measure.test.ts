@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { CanaryMetric, MetricTemplate, MetricTemplateSpec } from "../../../api/index.ts";
 import { type MeasureDeps, measure } from "../../../controller/analysis/measure.ts";
 import { providersOnline } from "../../../controller/analysis/providersOnline.ts";
+import { judgeMetric } from "../../../controller/decide/judge.ts";
 import type { Reading } from "../../../controller/decide/types.ts";
 import { aCanary } from "../aCanary.ts";
 import { type FakeClock, fakeClock } from "../fakeClock.ts";
@@ -34,6 +35,7 @@ async function against(answers: readonly Answer[], test: (run: Run) => Promise<v
     half: { secretRef: { name: "half" } },
     badAddress: { address: "prometheus:9090" },
     badQuery: { query: "{{ nope }}" },
+    variable: { query: 'errors{path="{{ variables.path }}"}' },
     other: { type: "datadog" },
   };
   const template = (namespace: string, name: string): MetricTemplate | undefined => {
@@ -159,13 +161,33 @@ describe("answers of a Prometheus", () => {
     }));
 });
 
-describe("a metric", () => {
+describe("U-9: a metric", () => {
   it("with a template sends the rendered query to the template's address, with 1m where it is silent", () =>
     against([vector("3")], async (run) => {
       const reading = await one({ name: "errors", templateRef: { name: "plain" } }, run);
       assert.deepEqual(reading, { source: "template", provider: "prometheus", sample: { kind: "value", value: 3 } });
       assert.deepEqual(run.queries(), ['up{ns="demo"}[1m]']);
       assert.match(run.server.calls[0]?.path ?? "", /^\/prom\/api\/v1\/query\?/);
+    }));
+
+  it("with a template and variables passes within its range, and not outside of it", () =>
+    against([vector("100"), vector("100.1")], async (run) => {
+      const metric = {
+        name: "errors",
+        templateRef: { name: "variable" },
+        templateVariables: { path: "/cart" },
+        thresholdRange: { min: 0, max: 100 },
+      };
+      const verdict = async () => judgeMetric(canary, metric, { kind: "metric", readings: [await one(metric, run)] });
+      assert.deepEqual(await verdict(), []);
+      assert.deepEqual(await verdict(), ["Halt shop.demo advancement errors 100.10 > 100"]);
+      assert.deepEqual(run.queries(), Array(2).fill('errors{path="/cart"}'));
+    }));
+
+  it("with a query of its own needs nothing else", () =>
+    against([vector("1")], async (run) => {
+      const { sample } = await one({ name: "errors", query: "sum(a)" }, run);
+      assert.deepEqual(sample, { kind: "value", value: 1 });
     }));
 
   it("sends credentials of the Secret and headers of the template", () =>
@@ -240,7 +262,7 @@ describe("a metric", () => {
   }
 });
 
-describe("whether providers can be asked", () => {
+describe("U-9: whether providers can be asked", () => {
   const withMetrics = (...metrics: CanaryMetric[]) => aCanary().analysis({ metrics }).build();
 
   it("is asked once for all built-in checks and once per template, not for inline queries", () =>
@@ -253,6 +275,18 @@ describe("whether providers can be asked", () => {
       );
       assert.equal(await providersOnline(all, deps, forever), undefined);
       assert.deepEqual(queries(), ["vector(1)", "vector(1)"]);
+    }));
+
+  it("is asked of the Canary's own metricsServer, which helps where the common one cannot be reached", () =>
+    against([vector("1")], async ({ deps, server }) => {
+      const unreachable = { ...deps, metricsServer: "http://127.0.0.1:9" };
+      const metrics = [successRate];
+      assert.match(
+        (await providersOnline(withMetrics(...metrics), unreachable, forever)) ?? "",
+        /^prometheus not avaiable: /,
+      );
+      const own = aCanary().analysis({ metrics }).spec({ metricsServer: server.url }).build();
+      assert.equal(await providersOnline(own, unreachable, forever), undefined);
     }));
 
   const cases: Record<string, { metric: CanaryMetric; answer: Answer; want: RegExp }> = {

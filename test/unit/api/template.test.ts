@@ -82,7 +82,7 @@ const refusals: Record<string, { template: string; want: RegExp }> = {
   "a missing parenthesis": { template: "{{ printf (name }}", want: /closing parenthesis/ },
 };
 
-describe("rendering a query", () => {
+describe("U-8: rendering a query", () => {
   for (const [name, { template, want }] of Object.entries(renders)) {
     it(name, () => assert.equal(renderTemplate(template, model), want));
   }

@@ -26,7 +26,7 @@ const source: RawObject = {
   },
 };
 
-describe("the primary's autoscaler", () => {
+describe("U-12: the primary's autoscaler", () => {
   it("is the source's, pointed at the primary", () => {
     const hpa = primaryHpa(canary, source);
     assert.equal(hpa.apiVersion, "autoscaling/v2");
@@ -46,6 +46,17 @@ describe("the primary's autoscaler", () => {
       .build();
     const spec = fieldsOf(primaryHpa(bounded, source)["spec"]);
     assert.deepEqual([spec["minReplicas"], spec["maxReplicas"]], [2, 9]);
+  });
+
+  it("has both bounds of the Canary where it gives both", () => {
+    const bounded = aCanary()
+      .spec({ autoscalerRef: { ...ref, primaryScalerReplicas: { minReplicas: 2, maxReplicas: 15 } } })
+      .build();
+    const changed = { ...source, spec: { ...fieldsOf(source["spec"]), minReplicas: 4, maxReplicas: 10 } };
+    for (const each of [source, changed]) {
+      const { minReplicas, maxReplicas } = fieldsOf(primaryHpa(bounded, each)["spec"]);
+      assert.deepEqual([minReplicas, maxReplicas], [2, 15]);
+    }
   });
 
   it("does not go below a floor, as far as its maximum allows", () => {

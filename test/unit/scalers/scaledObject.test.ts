@@ -47,7 +47,7 @@ function aTrigger(query: unknown, name?: string) {
 const queriesOf = (object: RawObject): unknown[] =>
   (fieldsOf(object["spec"])["triggers"] as { metadata: { query: unknown } }[]).map(({ metadata }) => metadata.query);
 
-describe("the primary's ScaledObject", () => {
+describe("U-12: the primary's ScaledObject", () => {
   it("is the source's, pointed at the primary, without what only the source is told", () => {
     const copy = primaryScaledObject(aCopier(), aSource());
     assert.equal(copy.metadata.name, "shop-so-primary");
@@ -100,7 +100,7 @@ describe("the primary's ScaledObject", () => {
   });
 });
 
-it("a source is paused by one annotation, and only by a zero of ours", () => {
+it("U-12: a source is paused by one annotation, and only by a zero of ours", () => {
   const { pausing } = scaledObject;
   assert.ok(pausing);
   const told = (value: string) => ({

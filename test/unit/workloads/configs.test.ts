@@ -10,6 +10,7 @@ import {
   primaryConfig,
   trackedOf,
 } from "../../../controller/workloads/configs.ts";
+import { daemonSet } from "../../../controller/workloads/daemonSet.ts";
 import { deployment } from "../../../controller/workloads/deployment.ts";
 import { aCanary } from "../aCanary.ts";
 import { aDeployment } from "./aDeployment.ts";
@@ -78,7 +79,7 @@ const aMap = (name: string, more: object = {}): RawObject => ({
 });
 const templateOf = (object: RawObject) => fieldsOf(fieldsOf(object["spec"])["template"]);
 
-describe("what a template refers to", () => {
+describe("U-11: what a template refers to", () => {
   it("is found in every place, and nowhere else", () => {
     const refs = configRefs(templateOf(aDeployment({ pods: everywhere })));
     assert.deepEqual(refs.map(keyOfConfig).sort(), [...names].sort());
@@ -100,21 +101,22 @@ describe("what a template refers to", () => {
     }
   });
 
-  it("has copies in the primary, but for what is not tracked", () => {
-    const target = aDeployment({ pods: everywhere });
-    const find = (ref: ConfigRef) =>
-      ref.name === "map-env" ? ({ state: "untracked" } as const) : configOf(aMap(ref.name));
-    const tracked = trackedOf(configRefs(templateOf(target)), find, "demo");
-    assert.ok("checksums" in tracked);
-    const primary = deployment.primary(aCanary().build(), target, { ...options, tracked });
-    assert.deepEqual(
-      configRefs(templateOf(primary)).map(keyOfConfig).sort(),
-      names.map((name) => (name === "configmap/map-env" ? name : `${name}-primary`)).sort(),
-    );
-    const { imagePullSecrets, volumes } = fieldsOf(templateOf(primary)["spec"]);
-    assert.deepEqual(imagePullSecrets, everywhere.imagePullSecrets);
-    assert.deepEqual((volumes as unknown[])[3], everywhere.volumes[3]);
-  });
+  for (const kind of [deployment, daemonSet])
+    it(`has copies in the primary ${kind.resource.kind}, but for what is not tracked`, () => {
+      const target = { ...aDeployment({ pods: everywhere }), kind: kind.resource.kind };
+      const find = (ref: ConfigRef) =>
+        ref.name === "map-env" ? ({ state: "untracked" } as const) : configOf(aMap(ref.name));
+      const tracked = trackedOf(configRefs(templateOf(target)), find, "demo");
+      assert.ok("checksums" in tracked);
+      const primary = kind.primary(aCanary().build(), target, { ...options, tracked });
+      assert.deepEqual(
+        configRefs(templateOf(primary)).map(keyOfConfig).sort(),
+        names.map((name) => (name === "configmap/map-env" ? name : `${name}-primary`)).sort(),
+      );
+      const { imagePullSecrets, volumes } = fieldsOf(templateOf(primary)["spec"]);
+      assert.deepEqual(imagePullSecrets, everywhere.imagePullSecrets);
+      assert.deepEqual((volumes as unknown[])[3], everywhere.volumes[3]);
+    });
 });
 
 it("pods of the primary are replaced when a config changes, and only then", () => {
@@ -147,13 +149,17 @@ describe("the checksum of a config is the known one", () => {
   }
 });
 
-describe("a config", () => {
+describe("U-11: a config", () => {
   const secret = (type: string) => ({ ...aMap("s"), kind: "Secret", type });
   const cases: Record<string, { object: RawObject | undefined; want: string }> = {
     "that is there": { object: aMap("one"), want: "tracked" },
     "that is gone": { object: undefined, want: "missing" },
     "whose owner opted out": {
       object: aMap("one", { metadata: { name: "one", annotations: { [knownKeys.configTracking]: "disabled" } } }),
+      want: "untracked",
+    },
+    "whose owner opted out in short": {
+      object: aMap("one", { metadata: { name: "one", annotations: { [knownKeys.configTracking]: "disable" } } }),
       want: "untracked",
     },
     "with another annotation": {
