@@ -80,9 +80,12 @@ export const eventText = {
   terminating: (canary: string, ns: string) => `Terminating canary ${at(canary, ns)}`,
   terminated: (canary: string, ns: string) => `Terminated canary ${at(canary, ns)}`,
   primaryNotReady: (target: string, ns: string, why: string) => `${at(`${target}-primary`, ns)} not ready: ${why}`,
-  canaryNotReady: (target: string, ns: string, why: string) => `canary deployment ${at(target, ns)} not ready: ${why}`,
   primaryDaemonSetNotReady: (target: string, ns: string, why: string) =>
     `primary daemonset ${at(`${target}-primary`, ns)} not ready: ${why}`,
+  primaryOfKindNotReady: (kind: string, target: string, ns: string, why: string) =>
+    `primary of ${kind.toLowerCase()} ${at(target, ns)} not ready: ${why}`,
+  canaryOfKindNotReady: (kind: string, target: string, ns: string, why: string) =>
+    `canary ${kind.toLowerCase()} ${at(target, ns)} not ready: ${why}`,
   canaryDaemonSetNotReady: (target: string, ns: string, retryable: boolean, why: string) =>
     `canary damonset ${at(target, ns)} not ready with retryable ${retryable}: ${why}`,
 } as const;

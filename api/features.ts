@@ -1,11 +1,13 @@
 import type { Canary } from "./canary.ts";
 import { analysisOf } from "./defaults.ts";
+import { isPlainService } from "./targets.ts";
 
 /** What a provider may be able to do with traffic, or with a field of `spec.service`; in words, as docs/PROVIDERS.md has them. */
 export const features = {
   weights: "splits requests by weight (`stepWeight`, `stepWeights`)",
   abTesting: "sends the clients of `analysis.match` to the canary",
   blueGreen: "tries the canary without its share of traffic (`iterations`)",
+  serviceTarget: "releases changes of a Service (`targetRef` of kind Service, v1)",
   mirror: "copies requests to the canary during `iterations` (`analysis.mirror`)",
   mirrorStep: "copies requests to the canary before its first share",
   mirrorWeight: "copies a share of the requests (`analysis.mirrorWeight`)",
@@ -32,32 +34,35 @@ export const features = {
 export type Feature = keyof typeof features;
 
 const split = ["weights", "blueGreen"] as const;
+// These lead to the two copies of a Service, the others to the Service itself.
+const mesh = [...split, "serviceTarget"] as const;
 const ingress = [...split, "abTesting"] as const;
-const smi = [...split, "hosts"] as const;
-const appmesh = [...ingress, "hosts", "matchPrefix", "timeout", "retries", "backends"] as const;
+const routes = [...ingress, "serviceTarget"] as const;
+const smi = [...mesh, "hosts"] as const;
+const appmesh = [...routes, "hosts", "matchPrefix", "timeout", "retries", "backends"] as const;
 const gatewayApi = [
-  ...ingress,
+  ...routes,
   ...(["mirror", "mirrorStep", "sessionAffinity", "hosts", "match", "rewrite", "headers", "mirrorTo"] as const),
 ] as const;
 const istio = [
-  ...ingress,
+  ...routes,
   ...(["mirror", "mirrorStep", "mirrorWeight", "sessionAffinity", "primaryAffinity", "tcp", "hosts"] as const),
   ...(["gateways", "delegation", "match", "rewrite", "timeout", "retries", "headers", "cors"] as const),
   "trafficPolicy",
 ] as const;
 
 const table: Readonly<Record<string, readonly Feature[]>> = {
-  apisix: split,
+  apisix: mesh,
   appmesh: [...appmesh, "meshName"],
   "appmesh:v1beta2": appmesh,
-  contour: [...ingress, "matchPrefix", "timeout", "retries"],
+  contour: [...routes, "matchPrefix", "timeout", "retries"],
   "gatewayapi:v1": [...gatewayApi, "primaryAffinity", "timeout", "backendTimeout", "cors"],
   "gatewayapi:v1beta1": gatewayApi,
-  gloo: ingress,
+  gloo: routes,
   istio,
   knative: split,
-  kubernetes: ["blueGreen"],
-  kuma: split,
+  kubernetes: ["blueGreen", "serviceTarget"],
+  kuma: mesh,
   linkerd: smi,
   nginx: ingress,
   osm: smi,
@@ -65,7 +70,7 @@ const table: Readonly<Record<string, readonly Feature[]>> = {
   "smi:v1alpha1": smi,
   "smi:v1alpha2": smi,
   "smi:v1alpha3": smi,
-  traefik: split,
+  traefik: mesh,
 };
 
 const sets = new Map(Object.entries(table).map(([provider, supported]) => [provider, new Set(supported)]));
@@ -93,6 +98,12 @@ export interface Shortfall {
 type Demand = Shortfall & { readonly or?: Feature; asks(canary: Canary): boolean };
 
 const demands: readonly Demand[] = [
+  {
+    feature: "serviceTarget",
+    field: "targetRef",
+    kind: "refused",
+    asks: ({ spec }) => spec.targetRef !== undefined && isPlainService(spec.targetRef),
+  },
   analysis("weights", "iterations", "refused", ({ iterations }) => iterations === undefined),
   analysis("abTesting", "match", "refused", ({ match = [] }) => match.length > 0),
   analysis("mirror", "mirror", "refused", ({ mirror, iterations }) => mirror === true && iterations !== undefined),

@@ -23,6 +23,7 @@ export * from "./rules.ts";
 export * from "./schema.ts";
 export * from "./serviceSchema.ts";
 export * from "./subset.ts";
+export * from "./targets.ts";
 export * from "./template.ts";
 export * from "./traffic.ts";
 export * from "./writer.ts";

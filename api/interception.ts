@@ -1,5 +1,5 @@
 import { apiGroup } from "./names.ts";
-import { type OwnedKind, ownedKinds, ownedRoutes } from "./ownedFields.ts";
+import { type OwnedKind, ownedKinds, ownedKnativeService, ownedRoutes } from "./ownedFields.ts";
 
 /** Which writes the API server shows to admission. Printed into manifests/webhooks.yaml, and applied by a server outside the cluster. */
 export interface Interception {
@@ -58,6 +58,7 @@ function ownKind(type: Interception["type"], plural: string): Interception {
 export const interceptions: readonly Interception[] = [
   ...ownedKinds.map((owned) => ofOwned(ownedPaths[owned.plural] ?? "/mutate/routes", owned)),
   ...ownedRoutes.map((owned) => ofOwned("/mutate/routes", owned)),
+  ofOwned("/mutate/knative", ownedKnativeService),
   {
     ...foreign,
     apiGroup: "apps",

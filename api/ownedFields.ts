@@ -1,5 +1,7 @@
 import type { Canary } from "./canary.ts";
 import { targetName } from "./defaults.ts";
+import { knownKeys } from "./names.ts";
+import { isPlainService } from "./targets.ts";
 
 /** Where a field is, and of a list the keys of its items that are ours; without them the whole value is. */
 export interface OwnedField {
@@ -20,7 +22,10 @@ export interface OwnedKind {
 
 const workload = (canary: Canary) => `spec.template of ${canary.spec.targetRef.kind} ${targetName(canary)}`;
 const scaler = ({ spec }: Canary) => `${spec.autoscalerRef?.kind ?? "autoscaler"} ${spec.autoscalerRef?.name ?? ""}`;
-const service = (canary: Canary) => `spec.service of canary ${canary.metadata.name}`;
+const service = (canary: Canary) =>
+  isPlainService(canary.spec.targetRef)
+    ? `Service ${targetName(canary)}`
+    : `spec.service of canary ${canary.metadata.name}`;
 const route = (canary: Canary) => `spec.service or spec.analysis of canary ${canary.metadata.name}`;
 
 const template = ["spec.template", "spec.selector"].map(field);
@@ -65,6 +70,16 @@ export const ownedKinds: readonly OwnedKind[] = [
     instead: scaler,
   },
 ];
+
+/** A user's own Service of Knative, once it is looked after. */
+export const ownedKnativeService: OwnedKind = {
+  group: "serving.knative.dev",
+  versions: ["v1"],
+  plural: "services",
+  kind: "Service",
+  fields: [mark(knownKeys.primaryRevision), field("spec.traffic")],
+  instead: route,
+};
 
 /** Kinds of the routing projects. One that is not installed costs nothing. A new router adds what it makes here. */
 export const ownedRoutes: readonly OwnedKind[] = [

@@ -1,6 +1,7 @@
 import type { Analysis, CanarySpec } from "./canary.ts";
 import { type Feature, providersWith } from "./features.ts";
 import { celList, missing, type Rule, rule, whoCan } from "./rule.ts";
+import { isKnative, isPlainService } from "./targets.ts";
 
 type Demand = {
   feature: Feature;
@@ -73,6 +74,8 @@ const needs = [
   { provider: ["apisix"], field: "routeRef", advice: "this provider needs routeRef: name the ApisixRoute" },
 ] as const;
 
+const isPlainTarget =
+  "self.targetRef.kind == 'Service' && !self.targetRef.apiVersion.startsWith('serving.knative.dev/')";
 const isKnativeTarget = "self.targetRef.kind == 'Service' && self.targetRef.apiVersion == 'serving.knative.dev/v1'";
 
 /** Rules about what the provider needs of the rest of the spec. */
@@ -121,6 +124,24 @@ export const needRules: readonly Rule[] = [
   ),
   rule<CanarySpec>(
     "spec",
+    "autoscalerRef",
+    `!(${isPlainTarget}) || !has(self.autoscalerRef)`,
+    "a Service has no replicas: remove autoscalerRef",
+    ({ targetRef, autoscalerRef }) => !isPlainService(targetRef) || autoscalerRef === undefined,
+  ),
+  rule<CanarySpec>(
+    "spec",
+    "targetRef",
+    `!has(self.provider) || self.provider in ${celList([...providersWith("serviceTarget"), "knative"])} || !(${isPlainTarget})`,
+    `this provider leads requests to the Service itself, whose changes cannot be tried then (${whoCan("serviceTarget")})`,
+    ({ provider, targetRef }) =>
+      provider === undefined ||
+      provider === "knative" ||
+      providersWith("serviceTarget").includes(provider) ||
+      !isPlainService(targetRef),
+  ),
+  rule<CanarySpec>(
+    "spec",
     "service.delegation",
     "!has(self.provider) || self.provider != 'istio' || !has(self.service) || !has(self.service.delegation) || !self.service.delegation || ((!has(self.service.hosts) || size(self.service.hosts) == 0) && (!has(self.service.gateways) || size(self.service.gateways) == 0))",
     "a delegate route has no hosts and gateways: remove them, or delegation",
@@ -128,7 +149,3 @@ export const needRules: readonly Rule[] = [
       provider !== "istio" || !delegation || hosts.length + gateways.length === 0,
   ),
 ];
-
-function isKnative(target: CanarySpec["targetRef"] | undefined): boolean {
-  return target?.kind === "Service" && target.apiVersion === "serving.knative.dev/v1";
-}

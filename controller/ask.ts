@@ -2,10 +2,13 @@ import {
   assertNever,
   type Canary,
   fieldsOf,
+  isKnative,
   itemsOf,
   keyOf,
+  knativeServiceResource,
   type MetricTemplate,
   messageOf,
+  newestRevision,
   type Resource,
 } from "../api/index.ts";
 import { type MeasureDeps, measure } from "./analysis/measure.ts";
@@ -29,7 +32,7 @@ const endpointSlices: Resource = {
 
 export interface AskerOptions extends Outside {
   readonly api: Api;
-  readonly caches: Pick<Caches, "templates">;
+  readonly caches: Pick<Caches, "templates" | "get">;
   readonly settings: Settings;
 }
 
@@ -42,6 +45,16 @@ export function createAsker(options: AskerOptions): Asker {
     meshProvider: options.settings.meshProvider,
     template: (namespace, name) =>
       options.caches.templates.get(keyOf({ namespace, name })) as MetricTemplate | undefined,
+    newestRevision: ({ metadata, spec: { targetRef } }) =>
+      isKnative(targetRef)
+        ? newestRevision(
+            options.caches.get({
+              resource: knativeServiceResource,
+              namespace: metadata.namespace ?? "",
+              name: targetRef.name,
+            }),
+          )
+        : undefined,
     secret: (namespace, name, signal) => readSecret(options.api, namespace, name, signal),
   };
   const call: Asker["call"] = (canary, hook, phase, signal, release) =>

@@ -3,9 +3,12 @@ import {
   type Canary,
   canaryRules,
   intervalMs,
+  isPlainService,
   parseDuration,
+  primaryName,
   providersWith,
   shortfalls,
+  targetName,
 } from "../api/index.ts";
 import { type Fields, fieldAt, isFields, numberAt, textAt } from "./fields.ts";
 import { holds } from "./schemaWalk.ts";
@@ -81,5 +84,11 @@ function providerAdvice(canary: Canary, index: Index): readonly string[] {
   const unfit = broken
     .filter((rule) => holds(rule, spec) && !holds(rule, assumed))
     .map(({ message }) => `default provider ${provider}: ${message}`);
-  return [...unfit, ...ignored];
+  const direct =
+    provider === "kubernetes" && isPlainService(spec.targetRef)
+      ? [
+          `Service ${targetName(canary)} itself changes at once: who calls ${primaryName(canary)} meets what was promoted`,
+        ]
+      : [];
+  return [...unfit, ...ignored, ...direct];
 }

@@ -1,3 +1,4 @@
+import { forms } from "./forms.ts";
 import { mutateTarget } from "./target.ts";
 import type { AdmissionRequest, Index, Outcome } from "./types.ts";
 
@@ -6,5 +7,5 @@ import type { AdmissionRequest, Index, Outcome } from "./types.ts";
  * `paused`, and another update strategy than RollingUpdate keeps the primary from being made. The writer is told so.
  */
 export function mutateDaemonSet(request: AdmissionRequest, index: Index): Outcome {
-  return mutateTarget("DaemonSet", request, index);
+  return mutateTarget(forms.daemonSet, request, index);
 }

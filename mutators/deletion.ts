@@ -1,4 +1,4 @@
-import { type Canary, primaryTargetName } from "../api/index.ts";
+import { type Canary, isKnative, primaryTargetName } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { textAt } from "./fields.ts";
 import { referencesIn } from "./references.ts";
@@ -23,12 +23,18 @@ export function warnOfDeletion(request: AdmissionRequest, index: Index): Outcome
   const told =
     kind === "MetricTemplate" || kind === "AlertProvider"
       ? ofReference(kind, namespace, name, index)
-      : index.canariesFor(namespace, kind, name).map((canary) => ofTarget(canary, kind));
+      : index
+          .canariesFor(namespace, kind, name)
+          .filter(({ spec }) => kind !== "Service" || isKnative(spec.targetRef) === (request.kind.group !== ""))
+          .map((canary) => ofTarget(canary, kind));
   return told.length === 0 ? untouched("NotUnderCanary") : untouched("DeletionWarned", told.map(warning));
 }
 
 function ofTarget(canary: Canary, kind: string): string {
   const { name } = canary.metadata;
+  if (isKnative(canary.spec.targetRef)) {
+    return `Canary ${name} releases this ${kind}: nothing serves in its place; delete the Canary too`;
+  }
   return stageOf(canary) === "bootstrapping"
     ? `Canary ${name} begins with this ${kind}: nothing serves in its place yet`
     : `Canary ${name} releases this ${kind}: ${primaryTargetName(canary)} goes on serving; delete the Canary too`;

@@ -1,4 +1,4 @@
-import { apexName, driftMarks, type OwnedField } from "../api/index.ts";
+import { apexName, type Canary, driftMarks, type OwnedField, type OwnedKind } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { canaryWith, careless, writtenName } from "./care.ts";
 import { fieldAt, isFields } from "./fields.ts";
@@ -42,9 +42,13 @@ function restored(request: AdmissionRequest, index: Index): Outcome {
   if (patch.length === 0) {
     return untouched(changed.length === 0 ? "Unchanged" : "Unreadable");
   }
-  const fields = changed.map(({ path }) => path.join(".")).join(", ");
-  const text = `${owned.kind} ${name} keeps ${fields}: canary ${canary.metadata.name} routes by it`;
-  return { kind: "patched", why: "RouteRestored", warnings: [warning(text)], patch };
+  return { kind: "patched", why: "RouteRestored", warnings: [keptWarning(owned, name, changed, canary)], patch };
+}
+
+/** Whose fields stay as they are, and why. */
+export function keptWarning({ kind }: OwnedKind, name: string, kept: readonly OwnedField[], canary: Canary): string {
+  const fields = kept.map(({ path }) => (path[0] === "metadata" ? path.at(-1) : path.join("."))).join(", ");
+  return warning(`${kind} ${name} keeps ${fields}: canary ${canary.metadata.name} routes by it`);
 }
 
 /** The controller marks every route that it writes. */
@@ -53,7 +57,7 @@ function wasTakenOver(old: unknown): boolean {
 }
 
 /** Nothing when there is no place to put the value: the API server refuses such an object anyway. */
-function restoring(object: unknown, old: unknown, { path }: OwnedField): readonly PatchOp[] {
+export function restoring(object: unknown, old: unknown, { path }: OwnedField): readonly PatchOp[] {
   const parent = path.slice(0, -1);
   if (!isFields(fieldAt(object, ...parent))) {
     return [];

@@ -12,14 +12,15 @@ import {
 import { bystander } from "./bystanders.ts";
 import { canaryWith, careless, writtenName } from "./care.ts";
 import { fieldAt, isFields, textAt } from "./fields.ts";
-import { guard } from "./guard.ts";
+import { forms } from "./forms.ts";
 import { stageOf } from "./stage.ts";
+import { mutateTarget } from "./target.ts";
 import { type AdmissionRequest, type Index, type Outcome, type PatchOp, untouched } from "./types.ts";
 import { warning } from "./warning.ts";
 
 /**
  * A write to a Service. The apex gets selector and ports back in the same request: a chart that is applied again would turn users to
- * the target, which has no pods at rest. Generated Services are guarded.
+ * the target, which has no pods at rest. Generated Services are guarded. One that is released itself is a target as others are.
  */
 export function mutateService(request: AdmissionRequest, index: Index): Outcome {
   if (request.subResource !== undefined) {
@@ -37,7 +38,7 @@ export function mutateService(request: AdmissionRequest, index: Index): Outcome 
       return apex(request, canary);
     }
   }
-  return guard(request, index) ?? untouched("NotUnderCanary");
+  return mutateTarget(forms.service, request, index);
 }
 
 function apex(request: AdmissionRequest, canary: Canary): Outcome {

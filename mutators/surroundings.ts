@@ -1,4 +1,12 @@
-import { apiGroup, type ObjectRef, type RawObject, type Resource } from "../api/index.ts";
+import {
+  apiGroup,
+  apiVersionOf,
+  knativeServiceResource,
+  type ObjectRef,
+  type RawObject,
+  type Resource,
+  serviceResource,
+} from "../api/index.ts";
 import { fieldAt, textAt } from "./fields.ts";
 import type { AdmissionRequest } from "./types.ts";
 
@@ -14,6 +22,8 @@ export const nothingSeen: Surroundings = { target: "unknown", scaler: "unknown",
 const resources: Readonly<Record<string, Resource>> = {
   Deployment: { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" },
   DaemonSet: { group: "apps", version: "v1", plural: "daemonsets", kind: "DaemonSet" },
+  Service: serviceResource,
+  "Knative Service": knativeServiceResource,
   HorizontalPodAutoscaler: {
     group: "autoscaling",
     version: "v2",
@@ -40,7 +50,10 @@ export function referencesOf(request: AdmissionRequest): ReadonlyMap<Role, Objec
     }
   };
   if (kind.kind === "Canary") {
-    add("target", textAt(object, "spec", "targetRef", "kind"), textAt(object, "spec", "targetRef", "name"));
+    const apiVersion = textAt(object, "spec", "targetRef", "apiVersion") ?? "";
+    const targetKind = textAt(object, "spec", "targetRef", "kind");
+    const isOfKnative = targetKind === "Service" && apiVersion === apiVersionOf(knativeServiceResource);
+    add("target", isOfKnative ? "Knative Service" : targetKind, textAt(object, "spec", "targetRef", "name"));
     add("scaler", textAt(object, "spec", "autoscalerRef", "kind"), textAt(object, "spec", "autoscalerRef", "name"));
   } else {
     add("secret", "Secret", textAt(object, "spec", ...secretPath(kind.kind)));

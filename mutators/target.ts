@@ -1,25 +1,35 @@
-import { annotations, type Canary, isSameTemplate, primaryTargetName, revisionOf, targetName } from "../api/index.ts";
+import {
+  annotations,
+  type Canary,
+  isKnative,
+  isSameTemplate,
+  knownKeys,
+  type OwnedField,
+  primaryTargetName,
+  revisionOf,
+  targetName,
+} from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { careless } from "./care.ts";
+import { warnOfDeletion } from "./deletion.ts";
 import { fieldAt, isFields, numberAt, textAt } from "./fields.ts";
-import { guard } from "./guard.ts";
+import type { Form } from "./forms.ts";
+import { changedFields, guard } from "./guard.ts";
 import { annotationPatch, specPatch } from "./patch.ts";
 import { plan } from "./plan.ts";
 import { noReplicas, replicasOf } from "./replicas.ts";
+import { keptWarning, restoring } from "./route.ts";
 import { type Stage, stageOf } from "./stage.ts";
 import { stampsOf } from "./stamps.ts";
 import { type AdmissionRequest, type Index, type Outcome, type PatchOp, untouched } from "./types.ts";
 import { warning } from "./warning.ts";
 import { wholePlan } from "./wholePlan.ts";
 
-/** The kinds of workload that a Canary releases, and that are intercepted. */
-export type TargetKind = "Deployment" | "DaemonSet";
-
 /**
- * A write to a workload that a Canary releases, or to the primary that it made. Stamps who changed the template and when, keeps `spec.replicas` where the
- * controller put it, and holds a change back that comes before the primary serves. Never touches the template, labels or selector.
+ * A write to something that a Canary releases, or to the primary that it made. Stamps who changed the template and when, keeps `spec.replicas` where the
+ * controller put it, and holds a change back that comes before the primary serves. Never touches what is released, labels or selector.
  */
-export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index: Index): Outcome {
+export function mutateTarget(form: Form, request: AdmissionRequest, index: Index): Outcome {
   const { operation } = request;
   if (
     request.subResource !== undefined ||
@@ -36,7 +46,8 @@ export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index:
     return guarded;
   }
   if (operation === "DELETE") {
-    return untouched("NotWatched");
+    // Pods' workloads have a webhook of their own for that, which nobody waits for.
+    return form.kind === "Service" ? warnOfDeletion(request, index) : untouched("NotWatched");
   }
   const { object } = request;
   if (!isFields(object) || !isFields(fieldAt(object, "metadata")) || !isFields(fieldAt(object, "spec"))) {
@@ -46,7 +57,9 @@ export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index:
     return untouched("BeingDeleted");
   }
   const name = request.name || textAt(object, "metadata", "name") || "";
-  const canary = index.canariesFor(request.namespace ?? "", kind, name)[0];
+  const canary = index
+    .canariesFor(request.namespace ?? "", form.kind, name)
+    .find(({ spec }) => form.isMeant(spec.targetRef));
   if (canary === undefined) {
     return untouched("NotUnderCanary");
   }
@@ -54,22 +67,30 @@ export function mutateTarget(kind: TargetKind, request: AdmissionRequest, index:
   if (passes !== undefined) {
     return untouched(passes);
   }
-  return underCanary(kind, request, canary, index.provider);
+  return underCanary(form, request, canary, index.provider);
 }
 
-function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary, provider: string): Outcome {
+function underCanary(form: Form, request: AdmissionRequest, canary: Canary, provider: string): Outcome {
   const stage = stageOf(canary);
   const { object } = request;
   const old = isFields(request.oldObject) ? request.oldObject : undefined;
-  const template = fieldAt(object, "spec", "template");
-  const revision = revisionOf(template);
-  const changed = old === undefined || !isSameTemplate(fieldAt(old, "spec", "template"), template);
+  const { kind } = form;
+  const released = form.released(object);
+  const revision = revisionOf(released);
+  const changed = old === undefined || !isSameTemplate(form.released(old), released);
   const stamps = stampsOf(object, old, revision, changed, request);
   const answered = annotationPatch(object, stamps).length === 0;
   const replicas = kind === "Deployment" ? replicasOf(object, old, canary, stage, answered || !changed) : noReplicas;
   const held = kind === "Deployment" ? heldRevision(object, old, stage, revision, changed) : undefined;
+  const kept = keptOf(form, request);
   const patch: PatchOp[] = [
-    ...annotationPatch(object, { ...stamps, [annotations.replicas]: replicas.wish, [annotations.held]: held }),
+    ...annotationPatch(object, {
+      ...stamps,
+      [annotations.replicas]: replicas.wish,
+      [annotations.held]: held,
+      ...kept.annotations,
+    }),
+    ...kept.patch,
     ...(replicas.pinned === undefined ? [] : specPatch(object, "replicas", replicas.pinned)),
     ...(held === undefined ? [] : specPatch(object, "paused", true)),
   ];
@@ -77,6 +98,9 @@ function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary
   const warnings = [
     ...(changed && old !== undefined ? [changeWarning(canary, stage, revision, held), ...planned] : []),
     ...(replicas.warning === undefined ? [] : [replicas.warning]),
+    ...(form.kept === undefined || kept.fields.length === 0
+      ? []
+      : [keptWarning(form.kept, targetName(canary), kept.fields, canary)]),
   ];
   if (patch.length === 0) {
     return untouched("Unchanged", warnings);
@@ -88,10 +112,31 @@ function underCanary(kind: TargetKind, request: AdmissionRequest, canary: Canary
         ? stage === "releasing"
           ? "RevisionRestarted"
           : "RevisionStamped"
-        : answered
-          ? "ReplicasPinned"
-          : "RevisionStamped";
+        : kept.fields.length > 0
+          ? "RouteRestored"
+          : answered
+            ? "ReplicasPinned"
+            : "RevisionStamped";
   return { kind: "patched", why, warnings, patch };
+}
+
+interface Kept {
+  readonly fields: readonly OwnedField[];
+  readonly annotations: Readonly<Record<string, string | undefined>>;
+  readonly patch: readonly PatchOp[];
+}
+
+/** What gets its stored value back: a chart that is applied again must neither fail nor turn the traffic. */
+function keptOf({ kept }: Form, request: AdmissionRequest): Kept {
+  const { object, oldObject } = request;
+  const isMarked = fieldAt(oldObject, "metadata", "annotations", knownKeys.primaryRevision) !== undefined;
+  const fields = kept === undefined || !isMarked ? [] : changedFields(request, kept);
+  const marks = fields.filter(({ path }) => path[0] === "metadata");
+  return {
+    fields,
+    annotations: Object.fromEntries(marks.map(({ path }) => [path.at(-1) ?? "", textAt(oldObject, ...path)])),
+    patch: fields.filter((field) => !marks.includes(field)).flatMap((field) => restoring(object, oldObject, field)),
+  };
 }
 
 /**
@@ -137,7 +182,8 @@ function changeWarning(canary: Canary, stage: Stage, revision: string, held: str
     return warning(`${name} is paused with this change until ${primaryTargetName(canary)} serves`);
   }
   if (stage === "bootstrapping") {
-    return warning(`${primaryTargetName(canary)} does not serve yet: this change is rolled out without analysis`);
+    const primary = isKnative(canary.spec.targetRef) ? `a primary of ${name}` : primaryTargetName(canary);
+    return warning(`${primary} does not serve yet: this change is rolled out without analysis`);
   }
   if (canary.spec.suspend === true) {
     return warning(`canary ${canary.metadata.name} is suspended: the release of ${name} waits for spec.suspend: false`);

@@ -23,7 +23,7 @@ const mostWeights = 20;
 export function wholePlan(canary: Canary, provider: string): readonly string[] {
   const lines = [
     ...gate(canary, "confirm-rollout"),
-    `${targetName(canary)} is scaled up and must be ready`,
+    isSized(canary) ? `${targetName(canary)} is scaled up and must be ready` : `${targetName(canary)} must be ready`,
     ...(skipsAnalysis(canary) ? [] : analysis(canary, providerOf(canary, provider) === "kubernetes")),
     ...promotion(canary),
   ];
@@ -78,9 +78,14 @@ function promotion(canary: Canary): readonly string[] {
   const step = skipsAnalysis(canary) ? 0 : stepWeightPromotion(canary);
   const back = step > 0 ? `traffic goes back by ${step}%` : "traffic goes back";
   return [
-    `${primaryTargetName(canary)} takes the revision over, ${back}, ${targetName(canary)} goes to 0`,
+    `${primaryTargetName(canary)} takes the revision over, ${back}${isSized(canary) ? `, ${targetName(canary)} goes to 0` : ""}`,
     ...listed("hooks at the end:", hooks(canary, "post-rollout")),
   ];
+}
+
+/** A Service has no size of its own. */
+function isSized({ spec }: Canary): boolean {
+  return spec.targetRef.kind !== "Service";
 }
 
 function gate(canary: Canary, type: ReturnType<typeof hookType>, when = ""): readonly string[] {

@@ -37,7 +37,10 @@ export function workloadWarnings(canary: Canary, around: Surroundings | undefine
       ? [`there is no ${ref.kind} ${ref.name} in namespace ${namespace} yet: ${then}`]
       : [];
   const target = seen(around, "target", targetRef);
-  const lacks = target === undefined ? [] : [...selectorAdvice(canary, target), ...portAdvice(canary, target)];
+  const lacks =
+    target === undefined || targetRef.kind === "Service"
+      ? []
+      : [...selectorAdvice(canary, target), ...portAdvice(canary, target)];
   return [
     ...there("target", targetRef, "the Canary waits for it"),
     ...there("scaler", autoscalerRef, "the primary gets none until there is"),

@@ -4,6 +4,7 @@ import { mutateCanary, validateCanary } from "../mutators/canary.ts";
 import { mutateDaemonSet } from "../mutators/daemonSet.ts";
 import { warnOfDeletion } from "../mutators/deletion.ts";
 import { mutateDeployment } from "../mutators/deployment.ts";
+import { mutateKnative } from "../mutators/knative.ts";
 import { validateMetricTemplate } from "../mutators/metricTemplate.ts";
 import { mutateRoute } from "../mutators/route.ts";
 import { mutateScale } from "../mutators/scale.ts";
@@ -18,6 +19,7 @@ export const routes: ReadonlyMap<string, Mutator> = new Map([
   ["/mutate/services", mutateService],
   ["/mutate/autoscalers", mutateAutoscaler],
   ["/mutate/routes", mutateRoute],
+  ["/mutate/knative", mutateKnative],
   ["/mutate/canaries", mutateCanary],
   ["/mutate/metrictemplates", validateMetricTemplate],
   ["/mutate/alertproviders", validateAlertProvider],

@@ -22,6 +22,8 @@ export interface MeasureDeps extends Outside {
   readonly meshProvider: string;
   /** A MetricTemplate from the cache. */
   readonly template: (namespace: string, name: string) => MetricTemplate | undefined;
+  /** The newest revision of a target of Knative, from the cache. */
+  readonly newestRevision: (canary: Canary) => string | undefined;
   /** Data of a Secret, decoded. Rejects when it cannot be read. */
   readonly secret: (namespace: string, name: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
 }
@@ -79,7 +81,7 @@ async function measureBuiltin(
     return { source, provider, sample: { kind: "failed", message: server.problem } };
   }
   const observer = observerFor(provider);
-  const model = queryModel(canary, metric);
+  const model = queryModel(canary, metric, deps.newestRevision(canary));
   const asked = source === "duration" ? durationQuery(observer, model) : successRateQuery(observer, model);
   let outcome = await server.query(asked.query, signal);
   if (outcome.kind === "noData" && source === "success-rate") {
@@ -112,7 +114,7 @@ async function measureInline(
   if ("problem" in server) {
     return reading({ kind: "failed", message: server.problem });
   }
-  const rendered = render(query, canary, metric);
+  const rendered = render(query, canary, metric, deps);
   if ("problem" in rendered) {
     const message = checkText.inlineFailed(metric.name, `query render error: ${rendered.problem}`);
     return reading({ kind: "failed", message });
@@ -135,7 +137,7 @@ async function measureTemplate(
     return { source: "template", provider: "", sample: { kind: "failed", message: found.problem } };
   }
   const reading = (sample: Reading["sample"]): Reading => ({ source: "template", provider: found.type, sample });
-  const rendered = render(found.template.spec.query, canary, metric);
+  const rendered = render(found.template.spec.query, canary, metric, deps);
   if ("problem" in rendered) {
     const message = checkText.templateRenderFailed(ref.name, namespaceOf(canary, ref), rendered.problem);
     return reading({ kind: "failed", message });
@@ -197,9 +199,10 @@ function render(
   query: string,
   canary: Canary,
   metric: CanaryMetric,
+  deps: MeasureDeps,
 ): { readonly query: string } | { readonly problem: string } {
   try {
-    return { query: renderTemplate(query, queryModel(canary, metric)) };
+    return { query: renderTemplate(query, queryModel(canary, metric, deps.newestRevision(canary))) };
   } catch (error) {
     return { problem: messageOf(error) };
   }

@@ -1,8 +1,8 @@
-import { apexName, type Canary, type CanaryMetric, metricInterval } from "../../api/index.ts";
+import { apexName, type Canary, type CanaryMetric, isPlainService, metricInterval } from "../../api/index.ts";
 import type { ObserverModel } from "./builtin.ts";
 
-/** What queries of this metric may ask for. The window is 1m where the metric is silent, for every kind of query. */
-export function queryModel(canary: Canary, metric: CanaryMetric): ObserverModel {
+/** What queries of this metric may ask for. The window is 1m where the metric is silent, for every kind of query. `newest`: Knative's revision. */
+export function queryModel(canary: Canary, metric: CanaryMetric, newest?: string): ObserverModel {
   const { targetRef, ingressRef, routeRef } = canary.spec;
   return {
     name: canary.metadata.name,
@@ -10,7 +10,7 @@ export function queryModel(canary: Canary, metric: CanaryMetric): ObserverModel 
     target: targetRef.name,
     service: apexName(canary),
     ingress: ingressRef?.name ?? targetRef.name,
-    route: routeRef?.name ?? targetRef.name,
+    route: newest ?? routeRef?.name ?? targetRef.name,
     interval: metricInterval(metric),
     variables: metric.templateVariables ?? {},
     workload: targetRef.kind,
@@ -22,6 +22,5 @@ export function metricsProviderOf(canary: Canary, meshProvider: string): string 
   const fallback = meshProvider.includes("crossover") ? "crossover" : meshProvider;
   const chosen =
     canary.spec.provider && meshProvider.includes("linkerd") ? "linkerd" : canary.spec.provider || fallback;
-  const { apiVersion, kind } = canary.spec.targetRef;
-  return kind === "Service" && !apiVersion.startsWith("serving.knative.dev/") ? `${chosen}:service` : chosen;
+  return isPlainService(canary.spec.targetRef) ? `${chosen}:service` : chosen;
 }

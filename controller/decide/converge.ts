@@ -91,19 +91,22 @@ export function notReady(seen: Observation, workload: Workload): Decision {
 
 function notReadyText(seen: Observation, workload: Workload, why: string): string {
   const { target, namespace } = namesOf(seen.canary);
+  const { kind } = seen.canary.spec.targetRef;
   if (workload !== seen.primary)
     return canaryNotReady(seen.canary, why, workload.readiness.ready || workload.readiness.retriable);
-  return seen.canary.spec.targetRef.kind === "DaemonSet"
-    ? eventText.primaryDaemonSetNotReady(target, namespace, why)
-    : eventText.primaryNotReady(target, namespace, why);
+  if (kind === "DaemonSet") return eventText.primaryDaemonSetNotReady(target, namespace, why);
+  return kind === "Deployment"
+    ? eventText.primaryNotReady(target, namespace, why)
+    : eventText.primaryOfKindNotReady(kind, target, namespace, why);
 }
 
 /** The known text for a canary that cannot serve. */
 export function canaryNotReady(canary: Canary, why: string, retriable: boolean): string {
   const { target, namespace } = namesOf(canary);
-  return canary.spec.targetRef.kind === "DaemonSet"
+  const { kind } = canary.spec.targetRef;
+  return kind === "DaemonSet"
     ? eventText.canaryDaemonSetNotReady(target, namespace, retriable, why)
-    : eventText.canaryNotReady(target, namespace, why);
+    : eventText.canaryOfKindNotReady(kind, target, namespace, why);
 }
 
 /**

@@ -1,4 +1,11 @@
-import { alertText, assertNever, eventText, skipsAnalysis, threshold } from "../../api/index.ts";
+import {
+  alertText,
+  assertNever,
+  eventText,
+  progressDeadlineSeconds,
+  skipsAnalysis,
+  threshold,
+} from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
 import { rollbackQuestions, rollbackSignal, unlessCalledOff } from "./callOff.ts";
 import { canaryNotReady, converge, gaveUp, namesOf, notReady, whileUnreached } from "./converge.ts";
@@ -24,7 +31,7 @@ import {
   wait,
   warn,
 } from "./round.ts";
-import { conditionMessage, writeStatus } from "./status.ts";
+import { conditionMessage, noEndpoints, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
 
 /** Progressing and WaitingPromotion: traffic comes over step by step while the checks hold. */
@@ -86,7 +93,7 @@ function startAnalysis(seen: Observation): Decision {
   const begun = unanswered(seen, first).length < first.length;
   if (failed > 0 && untilDue(seen) > 0 && !begun) return wait(untilDue(seen));
   const unreached = whileUnreached(seen, seen.endpoints.canary);
-  if (unreached !== undefined) return unreached.questions.length > 0 ? unreached : unlessCalledOff(seen, unreached);
+  if (unreached !== undefined) return unreached.questions.length > 0 ? unreached : outOfReach(seen, unreached);
   const open = unanswered(seen, questions);
   const announced = tell(eventText.startingAnalysis(target, namespace));
   if (open.length > 0) return { actions: [announced], questions: open, round: true };
@@ -101,6 +108,15 @@ function startAnalysis(seen: Observation): Decision {
   );
   if (failures.length > 0) return perform(...writeStatus(seen, { failedChecks: failed + 1 }), ...events);
   return step(seen, questions.length > 0 ? events : [announced]);
+}
+
+/** Nobody can reach the canary. Its pods may be none of ours, so no status of theirs ends the wait: the deadline does. */
+function outOfReach(seen: Observation, held: Decision): Decision {
+  const since = Date.parse(seen.canary.status?.lastTransitionTime ?? "");
+  const late = seen.now > since + progressDeadlineSeconds(seen.canary) * 1000;
+  return late
+    ? rollback(seen, { because: noEndpoints(seen.canary, seen.endpoints.canary ?? "") })
+    : unlessCalledOff(seen, held);
 }
 
 /** One round: all rollout hooks, metrics and rollback hooks at once; good rounds lead to the next step. */

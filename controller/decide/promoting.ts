@@ -1,6 +1,6 @@
 import { alertText, eventText, stepWeightPromotion } from "../../api/index.ts";
 import { superseded } from "./beginning.ts";
-import { converge, gaveUp, isTooSmall, namesOf, notReady } from "./converge.ts";
+import { converge, gaveUp, isTooSmall, namesOf, notReady, whileUnreached } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
 import { hooksOf, weightOf } from "./plan.ts";
 import { rest } from "./rest.ts";
@@ -23,7 +23,9 @@ export function promoting(seen: Observation): Decision {
   if (repair !== undefined) return repair;
   if (isTooSmall(seen, primary)) return perform({ kind: "scalePrimary", replicas: seen.primaryFloor ?? 0 });
   if (!primary.readiness.ready) return notReady(seen, primary);
-  return routeBack(seen);
+  // Without a workload of its own, only its endpoints tell that it serves.
+  const unreached = seen.objects.primaryService === "none" ? whileUnreached(seen, seen.endpoints.primary) : undefined;
+  return unreached ?? routeBack(seen);
 }
 
 function routeBack(seen: Observation): Decision {

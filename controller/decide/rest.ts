@@ -45,13 +45,20 @@ function newRelease(seen: Observation, target: Workload): Decision | undefined {
   // Of a failed release the target holds what was refused: that is seen, but not promoted.
   // Configs that were never looked at before, or no longer are, change what a revision is called and not what it is.
   const renamed = lastAppliedSpec !== undefined && begins && templatePart(lastAppliedSpec) === templatePart(revision);
-  if (lastAppliedSpec !== undefined && (renamed || (!isOurs(lastAppliedSpec) && !configsChanged(seen)))) {
+  const foreign = lastAppliedSpec !== undefined && !isOurs(lastAppliedSpec) && !configsChanged(seen);
+  if (renamed || (foreign && !runsAnother(seen, revision))) {
     const promoted = seen.canary.status?.phase === "Failed" ? {} : { lastPromotedSpec: revision };
     return perform(...writeStatus(seen, { lastAppliedSpec: revision, ...promoted }));
   }
   // Back to what the primary runs: nothing to release, but the revision that was left may come again.
   if (isPromoted(seen, revision)) return perform(...writeStatus(seen, { lastAppliedSpec: revision }));
   return throughGate(seen, target);
+}
+
+/** Whether the primary says itself that it runs another revision than the target, and not because that one was refused. */
+function runsAnother({ canary, primary }: Observation, revision: string): boolean {
+  const running = primary?.revision ?? "foreign";
+  return canary.status?.phase !== "Failed" && running !== "foreign" && running !== revision;
 }
 
 /** Whether configs are others than the ones that were noted, by whomever: their checksums are computed alike everywhere. */

@@ -1,4 +1,4 @@
-import type { CanaryCondition, CanaryStatus, Phase } from "../../api/index.ts";
+import type { Canary, CanaryCondition, CanaryStatus, Phase } from "../../api/index.ts";
 import { withCookies } from "./cookies.ts";
 import { wait } from "./round.ts";
 import type { Action, Decision, Observation } from "./types.ts";
@@ -84,11 +84,11 @@ function holdUntil(seen: Observation, graceEnds: number, text: string, recheckAt
 /** Endpoints are read live, so nothing tells when they come: they are looked for often at first, then at leisure. */
 export function holdForEndpoints(seen: Observation, service: string): Decision {
   const pollMs = endOfGrace(seen) > seen.now ? 200 : 2_000;
-  return hold(
-    seen,
-    `Service ${service}.${seen.canary.metadata.namespace ?? ""} has no ready endpoints`,
-    seen.now + pollMs,
-  );
+  return hold(seen, noEndpoints(seen.canary, service), seen.now + pollMs);
+}
+
+export function noEndpoints(canary: Canary, service: string): string {
+  return `Service ${service}.${canary.metadata.namespace ?? ""} has no ready endpoints`;
 }
 
 function endOfGrace(seen: Observation, forMs = graceMs): number {

@@ -4,6 +4,7 @@ import {
   authorshipOf,
   type Canary,
   canaryReadyThreshold,
+  type Feature,
   type Fields,
   type Fit,
   fieldsOf,
@@ -132,9 +133,11 @@ function nameOfKind({ resource }: WorkloadKind): string {
  * What would send everybody to the canary, or never settle, because the provider knows nothing of it. Admission refuses it before;
  * this is for a provider that only the controller's flag names, and for clusters where no webhook runs. `kubernetes` drops both.
  */
+const vital: ReadonlySet<Feature> = new Set(["abTesting", "mirror", "serviceTarget"]);
+
 function shortfallOf(canary: Canary, provider: string): string | undefined {
   const asked = provider === "kubernetes" ? [] : shortfalls(canary, provider);
-  const found = asked.find(({ feature }) => feature === "abTesting" || feature === "mirror");
+  const found = asked.find(({ feature }) => vital.has(feature));
   return (
     found && `provider ${provider} cannot do ${found.field}: use one of ${providersWith(found.feature).join(", ")}`
   );

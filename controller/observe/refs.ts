@@ -1,9 +1,16 @@
-import { type Canary, canaryResource, type ObjectRef, providerOf, type Resource } from "../../api/index.ts";
+import {
+  type Canary,
+  canaryResource,
+  type ObjectRef,
+  providerOf,
+  type Resource,
+  serviceResource,
+} from "../../api/index.ts";
 import { routerFor } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { primaryScalerName } from "../scalers/scaler.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
-import { serviceName, serviceResource } from "../workloads/services.ts";
+import { serviceName } from "../workloads/services.ts";
 import type { ServiceRole } from "../workloads/workload.ts";
 
 /** The objects of one canary, by their part in it. What is undefined does not exist for this kind of canary. */

@@ -1,74 +1,56 @@
 import {
+  apiVersionOf,
   type Canary,
   fieldsOf,
   itemsOf,
+  knativeServiceResource,
   knownKeys,
   numberOf,
   type ObjectRef,
+  promotedRevision,
+  type RawMeta,
   type RawObject,
-  type Resource,
   targetName,
-  textsOf,
 } from "../../api/index.ts";
 import { comparing } from "./comparing.ts";
 import { besideCanary, type Objects, type Router, type RouteState, trafficOf } from "./router.ts";
 
-const knativeServices: Resource = {
-  group: "serving.knative.dev",
-  version: "v1",
-  plural: "services",
-  kind: "Service",
-};
-
 /**
  * The user's own Service of Knative, which splits requests between its revisions: the newest is the canary, and an annotation names
- * the one that is the primary. Of the Service only `spec.traffic` and that annotation are ours.
+ * the one that is the primary. A promotion writes it (controller/workloads/knative.ts); here it is stated beside the traffic that names it.
  */
 export const knativeRouter: Router = comparing({
   provider: "knative",
-  obstacle: (canary, objects) =>
-    primaryRevision(canary, objects) === undefined
-      ? `Service ${targetName(canary)}.${canary.metadata.namespace ?? ""} has no revision yet`
-      : undefined,
+  // Why there is no revision yet is the target's matter; without a promoted one there is nothing to render.
+  obstacle: () => undefined,
   watches: (canary) => [refOf(canary)],
   read: (canary, objects) => readTraffic(canary, objects),
   render: (canary, traffic, objects) => {
-    const revisionName = primaryRevision(canary, objects) ?? "";
-    return [
-      {
-        ...identity(canary, { [knownKeys.primaryRevision]: revisionName }),
-        spec: {
-          traffic: [
+    const revisionName = promotedRevision(objects(refOf(canary)));
+    return revisionName === undefined
+      ? []
+      : [
+          routed(canary, { annotations: { [knownKeys.primaryRevision]: revisionName } }, [
             { latestRevision: true, percent: traffic.canary },
             { revisionName, percent: traffic.primary },
-          ],
-        },
-      },
-    ];
+          ]),
+        ];
   },
   release: (canary, objects) =>
-    textsOf(objects(refOf(canary))?.metadata.annotations)[knownKeys.primaryRevision] === undefined
-      ? []
-      : [{ ...identity(canary, {}), spec: { traffic: [{ latestRevision: true, percent: 100 }] } }],
+    readTraffic(canary, objects) === undefined ? [] : [routed(canary, {}, [{ latestRevision: true, percent: 100 }])],
 });
 
 function refOf(canary: Canary): ObjectRef {
-  return besideCanary(canary, knativeServices, targetName(canary));
+  return besideCanary(canary, knativeServiceResource, targetName(canary));
 }
 
-function identity(canary: Canary, annotations: Readonly<Record<string, string>>): RawObject {
+function routed(canary: Canary, metadata: Partial<RawMeta>, traffic: readonly object[]): RawObject {
   return {
-    apiVersion: "serving.knative.dev/v1",
-    kind: knativeServices.kind,
-    metadata: { name: targetName(canary), namespace: canary.metadata.namespace ?? "", annotations },
+    apiVersion: apiVersionOf(knativeServiceResource),
+    kind: knativeServiceResource.kind,
+    metadata: { name: targetName(canary), namespace: canary.metadata.namespace ?? "", ...metadata },
+    spec: { traffic },
   };
-}
-
-/** The revision that is promoted; before the first release the one that is there. */
-function primaryRevision(canary: Canary, objects: Objects): string | undefined {
-  const live = objects(refOf(canary));
-  const named = textsOf(live?.metadata.annotations)[knownKeys.primaryRevision];
-  return named ?? textsOf(live?.["status"])["latestCreatedRevisionName"];
 }
 
 /**
@@ -78,7 +60,7 @@ function primaryRevision(canary: Canary, objects: Objects): string | undefined {
 function readTraffic(canary: Canary, objects: Objects): RouteState {
   const live = objects(refOf(canary));
   const entries = itemsOf(fieldsOf(live?.["spec"])["traffic"]);
-  const revision = primaryRevision(canary, objects);
+  const revision = promotedRevision(live);
   const newest = entries.find((entry) => entry["latestRevision"] === true);
   const promoted = entries.find((entry) => entry["latestRevision"] !== true && entry["revisionName"] === revision);
   if (newest === undefined || promoted === undefined) {

@@ -16,14 +16,12 @@ import {
   primaryLabelValue,
   primaryName,
   type RawObject,
-  type Resource,
   servicePort,
+  serviceResource,
   targetPort,
   textsOf,
 } from "../../api/index.ts";
 import type { SelectorLabel, ServiceRole } from "./workload.ts";
-
-export const serviceResource: Resource = { group: "", version: "v1", plural: "services", kind: "Service" };
 
 /** Name of a generated Service. */
 export function serviceName(canary: Canary, role: ServiceRole): string {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Canary, fieldsOf, keyOf, type ObjectRef, type RawObject } from "../../api/index.ts";
+import { type Canary, fieldsOf, keyOf, type ObjectRef, type RawObject, serviceResource } from "../../api/index.ts";
 import { act, type ObjectAction } from "../../controller/act/act.ts";
 import type { Api } from "../../controller/kube/api.ts";
 import { allRefs, refsOf } from "../../controller/observe/refs.ts";
 import { routerFor } from "../../controller/routers/registry.ts";
 import { deployment } from "../../controller/workloads/deployment.ts";
 import { fits } from "../../controller/workloads/fits.ts";
-import { generatedService, serviceResource } from "../../controller/workloads/services.ts";
+import { generatedService } from "../../controller/workloads/services.ts";
 import { aCanary } from "../unit/aCanary.ts";
 import { aDeployment } from "../unit/workloads/aDeployment.ts";
 import { startRoutingApi } from "./routingApi.ts";

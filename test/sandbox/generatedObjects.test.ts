@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Canary, fieldManagers, fieldsOf, type ObjectRef, type RawObject } from "../../api/index.ts";
+import {
+  type Canary,
+  fieldManagers,
+  fieldsOf,
+  type ObjectRef,
+  type RawObject,
+  serviceResource,
+} from "../../api/index.ts";
 import type { Api } from "../../controller/kube/api.ts";
 import { routerFor } from "../../controller/routers/registry.ts";
 import { horizontalPodAutoscaler } from "../../controller/scalers/hpa.ts";
 import { deployment, primaryDeployment } from "../../controller/workloads/deployment.ts";
 import { fits } from "../../controller/workloads/fits.ts";
-import { generatedService, serviceResource } from "../../controller/workloads/services.ts";
+import { generatedService } from "../../controller/workloads/services.ts";
 import { aCanary } from "../unit/aCanary.ts";
 import { aDeployment } from "../unit/workloads/aDeployment.ts";
 import { startRoutingApi } from "./routingApi.ts";

@@ -16,6 +16,7 @@ import { isAllowedBy, type PolicyRule, type Question } from "../../../sandbox/ap
 import { createBreakGlass } from "../../../server/bypass.ts";
 import { aCanary, anIndex, aReview } from "../../unit/mutators/builders.ts";
 import { controllerUser, type ReleaseCluster, serverUser, startReleaseCluster } from "./cluster.ts";
+import { aKnativeRelease, aKnativeService, playKnative } from "./knative.ts";
 import {
   aRelease,
   aScaledObject,
@@ -84,7 +85,7 @@ describe("the rights of the two processes", () => {
     });
     await workInCluster();
     await Promise.all([cluster.startServer(), cluster.startController()]);
-    await Promise.all([releaseEveryWay(), ...routedProviders.map(initialize)]);
+    await Promise.all([releaseEveryWay(), releaseKnative(), releaseService(), ...routedProviders.map(initialize)]);
   });
   after(() => cluster.stop());
 
@@ -209,6 +210,33 @@ describe("the rights of the two processes", () => {
     await cluster.apply(aRelease(space, { stepWeight: 50 }, { targetRef }));
     await cluster.untilPhase(space, "Initialized");
     await cluster.setImage(space, "6.0.1", "daemonsets");
+    await cluster.untilPhase(space, "Succeeded");
+  }
+
+  async function releaseKnative(): Promise<void> {
+    const space = "rights-knative";
+    await playKnative(cluster);
+    await cluster.addNamespace(space);
+    await cluster.apply(aKnativeService(space), aKnativeRelease(space, { stepWeight: 50 }));
+    await cluster.untilPhase(space, "Initialized");
+    await cluster.apply(aKnativeService(space, "6.0.1"));
+    await cluster.untilPhase(space, "Succeeded");
+  }
+
+  async function releaseService(): Promise<void> {
+    const space = "rights-service";
+    await cluster.bootstrapTarget(space);
+    const selector = { app: "podinfo" };
+    const service = (port: number): RawObject => ({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "podinfo", namespace: space },
+      spec: { selector, ports: [{ name: "http", port, targetPort: 9898 }] },
+    });
+    const targetRef = { apiVersion: "v1", kind: "Service", name: "podinfo" } as const;
+    await cluster.apply(service(9898), aRelease(space, { stepWeight: 50 }, { targetRef }));
+    await cluster.untilPhase(space, "Initialized");
+    await cluster.apply(service(9899));
     await cluster.untilPhase(space, "Succeeded");
   }
 

@@ -28,6 +28,7 @@ const watched: readonly ResourceKey[] = [
   "horizontalpodautoscalers.autoscaling",
   "httproutes.gateway.networking.k8s.io",
   "traefikservices.traefik.io",
+  "services.serving.knative.dev",
   "events",
 ];
 

@@ -56,6 +56,7 @@ async function against(answers: readonly Answer[], test: (run: Run) => Promise<v
     metricsServer: server.url,
     meshProvider: "istio",
     template,
+    newestRevision: () => undefined,
     secret: async (_namespace, name) => secrets[name] ?? Promise.reject(new Error(`secrets "${name}" not found`)),
   };
   const queries = () => server.calls.map((call) => new URL(call.path, server.url).searchParams.get("query") ?? "");

@@ -20,11 +20,11 @@ describe("weir providers", () => {
       assert.deepEqual(new Set(supports), featuresOf(provider), provider);
       assert.ok(supports.every((feature) => feature in features));
     }
-    assert.deepEqual(said.find(({ provider }) => provider === "kubernetes")?.supports, ["blueGreen"]);
+    assert.deepEqual(said.find(({ provider }) => provider === "kubernetes")?.supports, ["blueGreen", "serviceTarget"]);
   });
 
   it("says it in lines for people", () => {
-    assert.match(weir(), /^traefik +weights blueGreen$/m);
+    assert.match(weir(), /^traefik +weights blueGreen serviceTarget$/m);
   });
 
   it("takes no other flag", () => {

@@ -373,6 +373,23 @@ const providerCases: readonly RuleCase[] = [
     refusal: 'spec.autoscalerRef: Invalid value: "object": a Knative Service scales itself: remove autoscalerRef',
   },
   {
+    mistake: "a Service gets an autoscaler",
+    wrong: on("istio", {
+      ...steps({}),
+      targetRef: { ...knative, apiVersion: "v1" },
+      autoscalerRef: { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", name: "shop" },
+    }),
+    right: on("istio", { ...steps({}), targetRef: { ...knative, apiVersion: "v1" } }),
+    refusal: 'spec.autoscalerRef: Invalid value: "object": a Service has no replicas: remove autoscalerRef',
+  },
+  {
+    mistake: "nginx gets a Service",
+    wrong: { ...onNginx, ...steps({}), targetRef: { ...knative, apiVersion: "v1" } },
+    right: { ...onNginx, ...steps({}) },
+    refusal:
+      'spec.targetRef: Invalid value: "object": this provider leads requests to the Service itself, whose changes cannot be tried then (every provider but knative, nginx, skipper can)',
+  },
+  {
     mistake: "a delegate route has hosts",
     wrong: on("istio", { service: { port: 80, delegation: true, hosts: ["a.example"] } }),
     right: on("istio", { service: { port: 80, delegation: true } }),

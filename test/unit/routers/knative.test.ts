@@ -60,9 +60,8 @@ describe("the traffic of a Knative Service", () => {
     });
   }
 
-  it("waits for the first revision", () => {
-    const young = { ...knativeService, status: {} };
-    assert.equal(knativeRouter.obstacle(canary, holdingOnly(young)), "Service shop.demo has no revision yet");
+  it("waits for the first primary", () => {
+    const young = { ...knativeService, metadata: { name: "shop", namespace: "demo" } };
     assert.deepEqual(knativeRouter.render(canary, split(0), holdingOnly(young)), []);
     assert.equal(knativeRouter.fit(canary, empty), "absent");
   });

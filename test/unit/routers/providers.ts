@@ -64,7 +64,7 @@ export const apisixRoute: RawObject = {
 export const knativeService: RawObject = {
   apiVersion: "serving.knative.dev/v1",
   kind: "Service",
-  metadata: { name: "shop", namespace: "demo" },
+  metadata: { name: "shop", namespace: "demo", annotations: { "flagger.app/primary-revision": "shop-00001" } },
   spec: { template: { spec: { containers: [{ image: "shop:1" }] } } },
   status: { latestCreatedRevisionName: "shop-00001" },
 };

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decide } from "../../../controller/decide/decide.ts";
+import type { Action, Decide, Observation, Workload } from "../../../controller/decide/types.ts";
+import { aWorld, runToRest } from "./world.ts";
+
+/** The same look at a target whose size is not ours to decide, and that needs no Service. */
+function unsized(seen: Observation): Observation {
+  const without = (workload: Workload | undefined): Workload | undefined => {
+    if (workload === undefined) return undefined;
+    const { replicas: _replicas, ...rest } = workload;
+    return rest;
+  };
+  return {
+    ...seen,
+    target: without(seen.target),
+    primary: without(seen.primary),
+    objects: { ...seen.objects, canaryService: "none", primaryService: "none", apexService: "none" },
+    endpoints: {},
+  };
+}
+const decideUnsized: Decide = (seen) => decide(unsized(seen));
+
+function story(end: (world: ReturnType<typeof aWorld>) => void) {
+  const world = aWorld({ stepWeight: 20, maxWeight: 40, webhooks: [{ name: "smoke", url: "http://tester/" }] });
+  const kinds: Action["kind"][] = [];
+  const note = (action: Action): void => {
+    kinds.push(action.kind);
+    if (action.kind === "ensure") assert.ok(action.object === "primary" || action.object === "route", action.object);
+  };
+  runToRest(world, decideUnsized, 200, note);
+  assert.equal(world.status?.phase, "Initialized");
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  end(world);
+  runToRest(world, decideUnsized, 200, note);
+  assert.ok(!kinds.includes("scaleTarget") && !kinds.includes("scalePrimary") && !kinds.includes("keepWish"));
+  return world;
+}
+
+test("what has no size of ours is promoted without being scaled, and without Services", () => {
+  const world = story(() => undefined);
+  assert.equal(world.status?.phase, "Succeeded");
+  assert.equal(world.primary?.revision, "w1:b");
+  assert.equal(world.target?.replicas, 2);
+  assert.equal(world.status?.release?.replicas, undefined);
+});
+
+test("and taken back when checks fail before its first traffic, each at the end of an interval", () => {
+  const world = story((bad) => {
+    bad.metricsGood = false;
+  });
+  assert.equal(world.status?.phase, "Failed");
+  assert.equal(world.status?.failedChecks, 3);
+  assert.deepEqual(world.traffic, { primary: 100, canary: 0, mirror: false });
+});
+
+test("a canary that nobody can reach fails at the deadline, though its pods may be ready", () => {
+  const world = aWorld();
+  const unreachable: Decide = (seen) => {
+    const answers = Object.entries(seen.answers).map(([id, answer]) =>
+      id.endsWith("podinfo-canary") ? [id, { kind: "endpoints", ready: 0 } as const] : [id, answer],
+    );
+    return decide({ ...seen, answers: Object.fromEntries(answers) });
+  };
+  runToRest(world, unreachable);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  const before = world.now;
+  runToRest(world, unreachable, 2_000);
+  assert.equal(world.status?.phase, "Failed");
+  const waited = world.now - before;
+  assert.ok(waited > 600_000 && waited < 610_000, `after ${waited} ms`);
+  assert.match(world.events.join("\n"), /Service podinfo-canary\.test has no ready endpoints/);
+});
