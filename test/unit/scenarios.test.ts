@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 /**
- * The known acceptance scenarios that concern plain Services, the Gateway API and Traefik, autoscalers included, and the known unit-level
+ * The known acceptance scenarios that concern plain Services, the Gateway API, Traefik and Knative, autoscalers included, and the known unit-level
  * cases of what they rest on. Each is a test that has its id in its name.
  */
 const groups: Record<string, readonly number[]> = {
@@ -15,6 +15,7 @@ const groups: Record<string, readonly number[]> = {
   TRF: [1, 2],
   KUB: [1, 2, 3, 4, 5, 6, 7],
   KED: [1, 2, 3, 4],
+  KNA: [1, 2, 3],
   U: [8, 9, 10, 11, 12],
 };
 
