@@ -17,6 +17,8 @@ export type Readiness =
       readonly why: string;
       /** False: waiting longer will not help (deadline exceeded). */
       readonly retriable: boolean;
+      /** What keeps it is known to be no matter of moments: it is told at once. */
+      readonly stuck?: true;
       /** The status has not caught up with the spec: a matter of moments, and no news. */
       readonly settling?: true;
       /** When to look again even if nothing changes (a deadline runs out), in milliseconds since the epoch. */

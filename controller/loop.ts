@@ -22,6 +22,7 @@ import type { Metrics } from "./metrics.ts";
 import type { Caches } from "./observe/caches.ts";
 import type { Configs } from "./observe/configs.ts";
 import { observe } from "./observe/observe.ts";
+import type { Pods } from "./observe/pods.ts";
 import { canaryRef } from "./observe/refs.ts";
 import type { Settings } from "./settings.ts";
 import type { Tellers } from "./tellers.ts";
@@ -44,6 +45,7 @@ export interface LoopOptions {
   readonly caches: Caches;
   /** Undefined: ConfigMaps and Secrets are not tracked. */
   readonly configs: Pick<Configs, "of" | "forget"> | undefined;
+  readonly pods: Pick<Pods, "troubleOf" | "leave" | "forget">;
   readonly api: ActOptions["api"];
   readonly asker: Asker;
   readonly recorder: Recorder;
@@ -91,6 +93,7 @@ export function createLoop(options: LoopOptions): Loop {
         asking.drop(key);
         options.metrics.forget(key);
         options.configs?.forget(key);
+        options.pods.forget(key);
         return;
       }
       const seen = look(canary, options, lastRounds.get(key), answers ?? asking.known(key));
@@ -133,6 +136,7 @@ function look(
   return observe(canary, {
     caches: options.caches,
     configs: options.configs,
+    pods: options.pods,
     meshProvider,
     selectorLabels,
     drainMs,

@@ -14,6 +14,7 @@ import { createLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Caches, createCaches } from "./observe/caches.ts";
 import { createConfigs } from "./observe/configs.ts";
+import { createPods } from "./observe/pods.ts";
 import { allRefs, refsOf } from "./observe/refs.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Settings } from "./settings.ts";
@@ -92,11 +93,18 @@ export async function startController(options: RunOptions): Promise<Running> {
         onIncident: (resource, incident) => report(log, resource, incident),
         onError: (what, error) => log.warn("reading failed", { what, error }),
       });
+  const pods = createPods({
+    transport,
+    clock,
+    onChange: (key) => queue?.add(key),
+    onIncident: (resource, incident) => report(log, resource, incident),
+  });
   const loop = createLoop({
     tellers: createTellers({ api, outbox, settings, dispatchers, clock, complain }),
     settings,
     caches,
     configs,
+    pods,
     api,
     asker: createAsker({ api, caches, settings, dispatchers, clock }),
     recorder,
@@ -136,6 +144,7 @@ export async function startController(options: RunOptions): Promise<Running> {
       await outbox.stop(farewellMs);
       await recorder.stop(1_000);
       await configs?.stop();
+      await pods.stop();
       await caches.stop();
       await status.close();
       await dispatchers.close();

@@ -2,7 +2,7 @@ import type { Canary } from "../../api/index.ts";
 import { eventText } from "../../api/index.ts";
 import { observedTraffic, plannedTraffic, sameTraffic } from "./plan.ts";
 import { endpointsQuestion, perform, wait } from "./round.ts";
-import { hold, holdForEndpoints } from "./status.ts";
+import { hold, holdForEndpoints, tellAtOnce } from "./status.ts";
 import type { Action, Decision, Observation, Readiness, Workload } from "./types.ts";
 
 /** The names that texts are made of. */
@@ -86,7 +86,9 @@ export function notReady(seen: Observation, workload: Workload): Decision {
   const readiness = workload.readiness;
   if (!readiness.ready && readiness.settling === true) return wait();
   const why = readiness.ready ? "waiting for rollout to finish: 0 available pods" : readiness.why;
-  return hold(seen, notReadyText(seen, workload, why), readiness.ready ? undefined : readiness.recheckAt);
+  const text = notReadyText(seen, workload, why);
+  if (readiness.ready) return hold(seen, text);
+  return readiness.stuck ? tellAtOnce(seen, text, readiness.recheckAt) : hold(seen, text, readiness.recheckAt);
 }
 
 function notReadyText(seen: Observation, workload: Workload, why: string): string {

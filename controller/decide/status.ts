@@ -64,6 +64,11 @@ export function hold(seen: Observation, text: string, recheckAt = Number.POSITIV
   return holdUntil(seen, endOfGrace(seen), text, recheckAt);
 }
 
+/** The same for what will not arrive by itself soon. */
+export function tellAtOnce(seen: Observation, text: string, recheckAt = Number.POSITIVE_INFINITY): Decision {
+  return holdUntil(seen, 0, text, recheckAt);
+}
+
 /** The target is missing. A Canary that never had one is given longer. */
 export function holdForTarget(seen: Observation, text: string): Decision {
   const isNew = (seen.canary.status?.phase ?? "") === "";

@@ -15,6 +15,7 @@ import {
   providerOf,
   providersWith,
   type RawObject,
+  type Readiness,
   shortfalls,
   templatePart,
 } from "../../api/index.ts";
@@ -23,10 +24,12 @@ import { routerFor, routers } from "../routers/registry.ts";
 import { scalerKindOf } from "../scalers/registry.ts";
 import { configRefs, countedRevision, type Tracked, trackedOf } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
+import { creationTrouble } from "../workloads/podTrouble.ts";
 import { workloadKindOf, workloadKinds } from "../workloads/registry.ts";
 import type { ServiceRole, Side, WorkloadKind } from "../workloads/workload.ts";
 import type { Caches } from "./caches.ts";
 import type { Configs } from "./configs.ts";
+import type { Pods } from "./pods.ts";
 import { allRefs, type Refs, refsOf } from "./refs.ts";
 import { canaryReplicas, scalerFacts, scalerFit } from "./scalers.ts";
 
@@ -34,6 +37,7 @@ export interface ObserveOptions {
   readonly caches: Pick<Caches, "get" | "ready" | "controlledBy" | "follow">;
   /** Undefined: ConfigMaps and Secrets are not tracked. */
   readonly configs: Pick<Configs, "of"> | undefined;
+  readonly pods: Pick<Pods, "troubleOf" | "leave">;
   readonly meshProvider: string;
   readonly selectorLabels: readonly string[];
   readonly drainMs: number;
@@ -202,8 +206,9 @@ function common(
   kind: WorkloadKind,
   workload: RawObject,
   side: Side,
-  { caches, now }: ObserveOptions,
+  options: ObserveOptions,
 ): Pick<Workload, "replicas" | "readiness" | "available"> {
+  const { caches, now } = options;
   const size = kind.sizing === undefined ? {} : { replicas: kind.sizing.replicas(workload) };
   const ref = kind.teller?.(workload, side);
   const teller = ref === undefined ? workload : caches.get(ref);
@@ -220,7 +225,29 @@ function common(
     mustServe: side === "primary",
     progressAt: Number.isNaN(progressAt) ? undefined : progressAt,
   });
-  return { ...size, readiness, available: kind.available(teller) };
+  return {
+    ...size,
+    readiness: explained(canary, workload, side, readiness, options),
+    available: kind.available(teller),
+  };
+}
+
+/** Who waits for pods is told what keeps them, in their own words. */
+function explained(
+  canary: Canary,
+  workload: RawObject,
+  side: Side,
+  readiness: Readiness,
+  { pods }: ObserveOptions,
+): Readiness {
+  if (readiness.ready) {
+    pods.leave(canary, side);
+    return readiness;
+  }
+  // What takes a moment is no reason to ask.
+  if (readiness.settling === true) return readiness;
+  const trouble = creationTrouble(workload) ?? pods.troubleOf(canary, side, workload);
+  return trouble === undefined ? readiness : { ...readiness, why: `${readiness.why}: ${trouble}`, stuck: true };
 }
 
 /** Hashing a template is the dearest part of a look, and cached objects never change: each is hashed once. */

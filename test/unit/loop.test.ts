@@ -57,6 +57,7 @@ function aLoop({ templatesSynced = true } = {}) {
   const options: LoopOptions = {
     settings: parseSettings(["--selector-labels", "app"]) as Settings,
     configs: undefined,
+    pods: { troubleOf: () => undefined, leave: () => undefined, forget: () => undefined },
     caches: {
       canaries: { get: () => objects.get("Canary shop") },
       controlledBy: () => [],

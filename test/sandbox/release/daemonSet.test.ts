@@ -78,7 +78,7 @@ describe("a DaemonSet on three nodes", { concurrency: true }, () => {
       cluster.told
         .of("daemons-bad")
         .includes(
-          "canary damonset podinfo.daemons-bad not ready with retryable false: exceeded its progressDeadlineSeconds: 2",
+          "canary damonset podinfo.daemons-bad not ready with retryable false: exceeded its progressDeadlineSeconds: 2: CrashLoopBackOff: container podinfod exits with code 1 (Error)",
         ),
     );
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide } from "../../../controller/decide/decide.ts";
+import type { Observation, Workload } from "../../../controller/decide/types.ts";
 import { aWorld, observe, pass, runToRest, settlePods } from "./world.ts";
 
 test("a first deployment is initialized without a gap: primary before apex, apex before the target goes", () => {
@@ -227,6 +228,21 @@ test("what takes longer than a moment is told, once", () => {
   for (let count = 0; count < 6; count++) pass(world, { decide });
   assert.deepEqual(world.events.slice(1), [
     "podinfo-primary.test not ready: waiting for rollout to finish: 0 available",
+  ]);
+});
+
+test("what keeps pods from serving is told at once: no moment will mend it", () => {
+  const world = aWorld();
+  for (let count = 0; count < 6; count++) pass(world, { decide });
+  const seen = observe(world);
+  const why = "waiting for rollout to finish: 0 available: ImagePullBackOff: container shop cannot pull shop:2";
+  const told = (readiness: object) => {
+    const primary = { ...(seen.primary as Workload), readiness: { ready: false, why, retriable: true, ...readiness } };
+    return decide({ ...seen, primary } as Observation).actions.filter(({ kind }) => kind === "event");
+  };
+  assert.deepEqual(told({}), []);
+  assert.deepEqual(told({ stuck: true }), [
+    { kind: "event", type: "Warning", message: `podinfo-primary.test not ready: ${why}` },
   ]);
 });
 
