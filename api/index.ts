@@ -18,6 +18,7 @@ export * from "./ownedFields.ts";
 export * from "./ownership.ts";
 export * from "./raw.ts";
 export * from "./reasons.ts";
+export * from "./references.ts";
 export * from "./revision.ts";
 export * from "./rules.ts";
 export * from "./schema.ts";

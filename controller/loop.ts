@@ -132,13 +132,14 @@ function look(
   answers: Answers,
 ): Observation | undefined {
   if (!options.caches.templates.hasSynced || !options.caches.ready([canaryRef(canary)])) return undefined;
-  const { meshProvider, selectorLabels, drainMs } = options.settings;
+  const { meshProvider, selectorLabels, drainMs, crossNamespaceRefs } = options.settings;
   return observe(canary, {
     caches: options.caches,
     configs: options.configs,
     pods: options.pods,
     meshProvider,
     selectorLabels,
+    crossNamespaceRefs,
     drainMs,
     now: options.clock.now().getTime(),
     lastRoundAt,

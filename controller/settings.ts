@@ -12,6 +12,8 @@ export interface Settings {
   readonly includeLabelPrefix: readonly string[];
   /** Changes of ConfigMaps and Secrets that a target refers to are released like changes of its template. */
   readonly configTracking: boolean;
+  /** Whether Canaries may refer to objects of other namespaces. */
+  readonly crossNamespaceRefs: boolean;
   readonly port: number;
   readonly host: string;
   readonly concurrency: number;
@@ -39,6 +41,7 @@ const options = {
   "selector-labels": { type: "string", default: selectorLabels.join(",") },
   "include-label-prefix": { type: "string", default: "" },
   "enable-config-tracking": { type: "string", default: "true" },
+  "no-cross-namespace-refs": { type: "string", default: "false" },
   port: { type: "string", default: "8080" },
   host: { type: "string", default: "0.0.0.0" },
   threadiness: { type: "string", default: "16" },
@@ -78,7 +81,12 @@ const ignored = [
 ];
 
 /** Flags that mean `true` when they stand alone. */
-const booleans = ["--enable-leader-election", "--enable-config-tracking", "--zap-replace-globals"];
+const booleans = [
+  "--enable-leader-election",
+  "--enable-config-tracking",
+  "--no-cross-namespace-refs",
+  "--zap-replace-globals",
+];
 
 export const help = `weir controller: watches canaries, brings traffic over step by step, promotes or takes back.
 
@@ -89,6 +97,7 @@ export const help = `weir controller: watches canaries, brings traffic over step
   --selector-labels A,B         labels that a target's selector may use (${selectorLabels.join(",")})
   --include-label-prefix A,B    labels and annotations that the primary keeps (none; * for all)
   --enable-config-tracking B    release changes of the ConfigMaps and Secrets that a target refers to (true)
+  --no-cross-namespace-refs     stall canaries that refer to a MetricTemplate, AlertProvider or Upstream elsewhere
   --port N, --host ADDRESS      /metrics, /healthz, /readyz (8080 on all addresses)
   --threadiness N               canaries worked on at a time (16)
   --enable-leader-election B    one of several replicas writes (true)
@@ -123,6 +132,7 @@ export function parseSettings(
     selectorLabels: words(text("selector-labels")),
     includeLabelPrefix: words(text("include-label-prefix")),
     configTracking: text("enable-config-tracking") !== "false",
+    crossNamespaceRefs: text("no-cross-namespace-refs") !== "true",
     port: wholeNumber("port", text("port"), 0, 65_535),
     host: text("host"),
     concurrency: wholeNumber("threadiness", text("threadiness"), 1, 1000),

@@ -31,7 +31,7 @@ export interface Tellers {
 export interface TellersOptions extends Outside {
   readonly api: Api;
   readonly outbox: Outbox;
-  readonly settings: Pick<Settings, "clusterName" | "globalAlerts" | "eventWebhook">;
+  readonly settings: Pick<Settings, "clusterName" | "globalAlerts" | "eventWebhook" | "crossNamespaceRefs">;
   /** Somebody could not be told. */
   readonly complain: (canary: Canary, text: string) => void;
 }
@@ -79,16 +79,21 @@ interface Recipient {
   readonly mailbox: (signal: AbortSignal) => Promise<Mailbox>;
 }
 
-/** A canary's own alerts that want to hear of it, in place of the one for all. */
+/**
+ * A canary's own alerts that want to hear of it, in place of the one for all. A provider elsewhere is not asked for where that is
+ * switched off: why stands on the Canary, which is stalled for it.
+ */
 function recipients(canary: Canary, { severity }: Alert, options: TellersOptions): readonly Recipient[] {
   const own = analysisOf(canary).alerts ?? [];
-  const { globalAlerts } = options.settings;
+  const { globalAlerts, crossNamespaceRefs } = options.settings;
+  const mayTell = ({ providerRef }: CanaryAlert) =>
+    crossNamespaceRefs || namespaceOf(canary, providerRef) === namespaceOf(canary, undefined);
   if (own.length === 0)
     return globalAlerts === undefined
       ? []
       : [{ name: "for all", to: globalAlerts.type, mailbox: async () => globalAlerts }];
   return own
-    .filter((alert) => isHeard(alert, severity))
+    .filter((alert) => isHeard(alert, severity) && mayTell(alert))
     .map((alert) => ({
       name: alert.name,
       to: `${alert.providerRef.name}.${namespaceOf(canary, alert.providerRef)}`,

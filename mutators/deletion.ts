@@ -1,7 +1,6 @@
-import { type Canary, isKnative, primaryTargetName } from "../api/index.ts";
+import { type Canary, isKnative, primaryTargetName, referencesIn } from "../api/index.ts";
 import { bystander } from "./bystanders.ts";
 import { textAt } from "./fields.ts";
-import { referencesIn } from "./references.ts";
 import { stageOf } from "./stage.ts";
 import { type AdmissionRequest, type Index, type Outcome, untouched } from "./types.ts";
 import { nameOf } from "./validation.ts";

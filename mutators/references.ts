@@ -2,57 +2,29 @@ import {
   apexName,
   type Canary,
   type QueryModel,
+  type Reference,
+  referencesAbroad,
+  referencesIn,
   renderTemplate,
   templateMistakes,
   textsOf,
   variablesIn,
   WeirError,
 } from "../api/index.ts";
-import { type Fields, fieldAt, isFields, textAt } from "./fields.ts";
+import { type Fields, textAt } from "./fields.ts";
 import { type Finding, shown } from "./schemaWalk.ts";
 import type { Index } from "./types.ts";
 import { warning } from "./warning.ts";
 
-/** One reference of a Canary to an object of our kinds, or to an Upstream. */
-export interface Reference {
-  readonly kind: "MetricTemplate" | "AlertProvider" | "Upstream";
-  readonly namespace: string;
-  readonly name: string;
-  /** Path of the reference. */
-  readonly field: string;
-  /** The check or the alert it belongs to. */
-  readonly holder: Fields;
-}
-
-/** Everything a Canary refers to by name and namespace. It may be wrong elsewhere. */
-export function referencesIn(canary: unknown): readonly Reference[] {
-  const own = textAt(canary, "metadata", "namespace") ?? "";
-  const refer = (kind: Reference["kind"], holder: Fields, key: string, field: string): readonly Reference[] => {
-    const name = textAt(holder, key, "name");
-    const namespace = textAt(holder, key, "namespace") || own;
-    return name === undefined ? [] : [{ kind, namespace, name, field: `${field}.${key}`, holder }];
-  };
-  const each = (list: string, kind: Reference["kind"], key: string) => {
-    const items = fieldAt(canary, "spec", "analysis", list);
-    return (Array.isArray(items) ? items : []).flatMap((item, at) =>
-      isFields(item) ? refer(kind, item, key, `spec.analysis.${list}[${at}]`) : [],
-    );
-  };
-  const spec = fieldAt(canary, "spec");
-  return [
-    ...each("metrics", "MetricTemplate", "templateRef"),
-    ...each("alerts", "AlertProvider", "providerRef"),
-    ...(isFields(spec) ? refer("Upstream", spec, "upstreamRef", "spec") : []),
-  ];
-}
-
 /** References that are not allowed, and templates that cannot measure this Canary. */
 export function referenceFindings(canary: Canary, index: Index): readonly Finding[] {
   const own = canary.metadata.namespace ?? "";
-  return referencesIn(canary).flatMap((reference) => [
-    ...(index.crossNamespaceRefs || reference.namespace === own ? [] : [abroad(reference, own)]),
-    ...(reference.kind === "MetricTemplate" ? templateFindings(canary, reference, index) : []),
-  ]);
+  return [
+    ...(index.crossNamespaceRefs ? [] : referencesAbroad(canary).map((reference) => abroad(reference, own))),
+    ...referencesIn(canary).flatMap((reference) =>
+      reference.kind === "MetricTemplate" ? templateFindings(canary, reference, index) : [],
+    ),
+  ];
 }
 
 function abroad({ field, namespace }: Reference, own: string): Finding {
@@ -62,7 +34,11 @@ function abroad({ field, namespace }: Reference, own: string): Finding {
 
 const builtInChecks = ["request-success-rate", "request-duration"];
 
-function templateFindings(canary: Canary, { field, namespace, name, holder }: Reference, index: Index) {
+function templateFindings(
+  canary: Canary,
+  { field, namespace, name, holder }: Reference,
+  index: Index,
+): readonly Finding[] {
   const query = textAt(index.metricTemplate(namespace, name), "spec", "query");
   // The built-in checks never ask their template.
   if (query === undefined || builtInChecks.includes(textAt(holder, "name") ?? "")) {

@@ -16,6 +16,7 @@ import {
   providersWith,
   type RawObject,
   type Readiness,
+  referencesAbroad,
   shortfalls,
   templatePart,
 } from "../../api/index.ts";
@@ -40,6 +41,8 @@ export interface ObserveOptions {
   readonly pods: Pick<Pods, "troubleOf" | "leave">;
   readonly meshProvider: string;
   readonly selectorLabels: readonly string[];
+  /** Whether a Canary may refer to objects of other namespaces. */
+  readonly crossNamespaceRefs: boolean;
   readonly drainMs: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -121,6 +124,9 @@ function obstacleOf(
     return `targetRef ${canary.spec.targetRef.apiVersion} ${canary.spec.targetRef.kind} is not supported: use a ${workloadKinds.map(nameOfKind).join(", a ")}`;
   if (router === undefined)
     return `provider ${provider} is not supported yet: use one of ${routers.map((each) => each.provider).join(", ")}`;
+  const [abroad] = options.crossNamespaceRefs ? [] : referencesAbroad(canary);
+  if (abroad !== undefined)
+    return `${abroad.field} refers to namespace ${abroad.namespace}: references to other namespaces are switched off here`;
   const unfit = target === undefined ? undefined : kind.obstacle(target, options);
   if (unfit !== undefined) return unfit;
   if (canary.spec.autoscalerRef !== undefined && scalerKindOf(canary.spec.autoscalerRef) === undefined) {

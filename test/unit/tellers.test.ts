@@ -100,6 +100,24 @@ test("an alert goes to those who want to hear of it; silent severity hears every
     },
   ));
 
+test("a provider of another namespace is not even read where that is switched off", () =>
+  telling(
+    {
+      objects: (url) => [
+        provider("chat", { type: "rocket", address: `${url}/here` }),
+        provider("chat", { type: "rocket", address: `${url}/elsewhere` }, "shared"),
+      ],
+      flags: () => ["-no-cross-namespace-refs"],
+    },
+    async ({ server, tellers, told, complaints }) => {
+      const alerts = [alertTo("chat", "info", "shared"), alertTo("chat", "info", "demo"), alertTo("chat", "info")];
+      tellers.alert(canaryWith({ alerts }), news("info"));
+      await told();
+      assert.deepEqual(pathsOf(server), ["/here", "/here"]);
+      assert.deepEqual(complaints, []);
+    },
+  ));
+
 test("address and token come from the Secret in the provider's namespace", () =>
   telling(
     {
