@@ -55,10 +55,11 @@ function newRelease(seen: Observation, target: Workload): Decision | undefined {
   return throughGate(seen, target);
 }
 
-/** Whether the primary says itself that it runs another revision than the target, and not because that one was refused. */
+/** Whether the primary runs another revision than the target, and not because that one was refused: it was changed while nobody looked. */
 function runsAnother({ canary, primary }: Observation, revision: string): boolean {
   const running = primary?.revision ?? "foreign";
-  return canary.status?.phase !== "Failed" && running !== "foreign" && running !== revision;
+  const runs = running === "foreign" ? primary?.differs !== true : running === revision;
+  return canary.status?.phase !== "Failed" && !runs;
 }
 
 /** Whether configs are others than the ones that were noted, by whomever: their checksums are computed alike everywhere. */

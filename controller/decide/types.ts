@@ -37,6 +37,8 @@ export interface Workload {
   readonly wishedReplicas?: number;
   /** Of the primary only: its template is not the one that was written to it. `meant`: somebody who may says so on it. */
   readonly altered?: "drifted" | "meant";
+  /** Of a primary of another system only: it runs another template than the target has. */
+  readonly differs?: true;
   /** Held by the webhook: a template change before the primary could serve. */
   readonly held?: boolean;
   /** Of a target that can be paused and is not: no webhook saw its template written, so nobody decided whether to hold it. */

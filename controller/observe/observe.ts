@@ -26,6 +26,7 @@ import { scalerKindOf } from "../scalers/registry.ts";
 import { configRefs, countedRevision, type Tracked, trackedOf } from "../workloads/configs.ts";
 import { fits } from "../workloads/fits.ts";
 import { creationTrouble } from "../workloads/podTrouble.ts";
+import { foreignRevision, runsTemplate } from "../workloads/primary.ts";
 import { workloadKindOf, workloadKinds } from "../workloads/registry.ts";
 import type { ServiceRole, Side, WorkloadKind } from "../workloads/workload.ts";
 import type { Caches } from "./caches.ts";
@@ -76,7 +77,7 @@ export function observe(canary: Canary, options: ObserveOptions): Observation | 
     canary,
     provider,
     target: target && kind && targetFacts(canary, kind, target, tracked, options),
-    primary: primary && kind && primaryFacts(canary, kind, primary, options),
+    primary: primary && kind && primaryFacts(canary, kind, primary, target, options),
     ...(obstacle === undefined ? {} : { obstacle }),
     ...(tracked === undefined ? {} : { configs: tracked.checksums }),
     objects: {
@@ -187,6 +188,7 @@ function primaryFacts(
   canary: Canary,
   kind: WorkloadKind,
   primary: RawObject,
+  target: RawObject | undefined,
   options: ObserveOptions,
 ): Workload | undefined {
   const revision = kind.revisionOfPrimary(primary);
@@ -195,9 +197,13 @@ function primaryFacts(
   const written = marks[annotations.template];
   // A hash by another rule, or none, says nothing: an upgrade must not restart every primary.
   const altered = isOurRevision(written) && written !== revisionOf(kind, primary);
+  const isTakenOver = isOurRevision(canary.status?.lastAppliedSpec);
+  const differs =
+    revision === foreignRevision && !isTakenOver && target !== undefined && !runsTemplate(primary, target);
   return {
     revision,
     ...common(canary, kind, primary, "primary", options),
+    ...(differs ? { differs } : {}),
     ...(altered ? { altered: isMeant(marks) ? ("meant" as const) : ("drifted" as const) } : {}),
   };
 }

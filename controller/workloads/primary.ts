@@ -16,11 +16,11 @@ import {
   withoutParking,
 } from "../../api/index.ts";
 import { type Tracked, withPrimaryConfigs } from "./configs.ts";
-import { inherited, primaryTemplate } from "./template.ts";
+import { inherited, primaryTemplate, withoutGitOps } from "./template.ts";
 import type { Labels, PrimaryOptions, SelectorLabel } from "./workload.ts";
 
 /** The revision of a primary that was made by another system. */
-const foreignRevision = "foreign";
+export const foreignRevision = "foreign";
 
 /**
  * The primary as the target wants it now, for server-side apply by one field manager: the same template gives the same bytes, so
@@ -115,6 +115,21 @@ export function revisionOfTarget(target: RawObject): string {
 /** The revision a primary was made from; `foreign` when another system made it and says nothing we understand. */
 export function revisionOfPrimary(primary: RawObject): string {
   return primary.metadata.annotations?.[annotations.revision] ?? foreignRevision;
+}
+
+/**
+ * Whether a primary that another system made runs the template of this target. What any such primary has of its own is no difference:
+ * names with `-primary`, a random id, no marks of GitOps tools.
+ */
+export function runsTemplate(primary: RawObject, target: RawObject): boolean {
+  return isSameTemplate(neutral(templateOf(primary)), neutral(templateOf(target)));
+}
+
+function neutral(template: Fields): unknown {
+  const { labels, annotations: notes, ...metadata } = fieldsOf(template["metadata"]);
+  const { [knownKeys.templateId]: _id, ...kept } = withoutGitOps(notes);
+  const copy = { ...template, metadata: { ...metadata, labels: withoutGitOps(labels), annotations: kept } };
+  return JSON.parse(JSON.stringify(copy).replaceAll('-primary"', '"'));
 }
 
 export function templateOf(target: RawObject): Fields {

@@ -37,7 +37,8 @@ export function primaryTemplate(template: unknown, label: SelectorLabel): Fields
   };
 }
 
-function withoutGitOps(values: unknown): Readonly<Record<string, string>> {
+/** Labels or annotations but for those by which GitOps tools know what is theirs. */
+export function withoutGitOps(values: unknown): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(textsOf(values)).filter(([key]) => !key.includes(gitOpsMark)));
 }
 

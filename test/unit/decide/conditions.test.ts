@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Canary } from "../../../api/index.ts";
 import { decide } from "../../../controller/decide/decide.ts";
-import { aWorld, runToRest, type World } from "./world.ts";
+import { aWorld, observe, runToRest, type World } from "./world.ts";
 
 /** What kstatus makes of the conditions: the rule by which `kubectl wait`-like tools (Flux, Argo, Helm) decide when to stop waiting. */
 function kstatus({ status }: Pick<World, "status">): string {
@@ -43,6 +43,20 @@ test("the next release after a failed one is in progress again", () => {
     if (action.kind === "status") seen.push(kstatus({ status: action.status }));
   });
   assert.deepEqual([...new Set(seen)], ["InProgress", "Current"]);
+});
+
+test("a canary taken over from another system is not released, unless its primary runs another template", () => {
+  for (const differs of [false, true]) {
+    const world = released(() => undefined);
+    world.status = { ...world.status, lastAppliedSpec: "5d4c9b", lastPromotedSpec: "5d4c9b" };
+    Object.assign(world.primary ?? {}, { revision: "foreign" });
+    const seen = observe(world);
+    assert.ok(seen.primary);
+    const { actions } = decide({ ...seen, primary: { ...seen.primary, ...(differs ? { differs } : {}) } });
+    const status = actions.find((action) => action.kind === "status")?.status;
+    assert.equal(status?.phase, differs ? "Progressing" : "Succeeded");
+    assert.equal(status?.lastPromotedSpec, differs ? "5d4c9b" : "w1:b");
+  }
 });
 
 test("a failed canary taken over from another system keeps its primary: what was never promoted does not become the promoted", () => {

@@ -3,7 +3,12 @@ import { describe, it } from "node:test";
 import { annotations, fieldsOf, type RawObject, revisionOf } from "../../../api/index.ts";
 import { primaryDeployment } from "../../../controller/workloads/deployment.ts";
 import { fits } from "../../../controller/workloads/fits.ts";
-import { revisionOfPrimary, revisionOfTarget, selectorLabel } from "../../../controller/workloads/primary.ts";
+import {
+  revisionOfPrimary,
+  revisionOfTarget,
+  runsTemplate,
+  selectorLabel,
+} from "../../../controller/workloads/primary.ts";
 import { aCanary } from "../aCanary.ts";
 import { aDeployment } from "./aDeployment.ts";
 
@@ -173,6 +178,38 @@ describe("the revision of a template", () => {
   it("is foreign on a primary that another system made", () => {
     assert.equal(revisionOfPrimary(aDeployment()), "foreign");
     assert.equal(revisionOfPrimary(primaryDeployment(canary, aDeployment(), options)), revisionOfTarget(aDeployment()));
+  });
+});
+
+describe("whether a primary of another system runs the target's template", () => {
+  const pods = (image = "shop:1", config = "settings", app = "shop") => {
+    const matchLabels = { app };
+    const anti = { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: { matchLabels } }] };
+    const envFrom = [{ configMapRef: { name: config } }];
+    return { containers: [{ name: "shop", image, envFrom }], affinity: { podAntiAffinity: anti } };
+  };
+  const target = aDeployment({ pods: pods() });
+  const primaryOf = (spec: object, more: object = {}): RawObject => {
+    const metadata = { labels: { app: "shop-primary" }, annotations: { "flagger-id": "c0a1f8de", ...more } };
+    return aDeployment({ spec: { template: { metadata, spec } } });
+  };
+  const cases: Record<string, { primary: RawObject; want: boolean }> = {
+    "its names and its random id are no difference": {
+      primary: primaryOf(pods("shop:1", "settings-primary", "shop-primary")),
+      want: true,
+    },
+    "another image is": { primary: primaryOf(pods("shop:2", "settings-primary", "shop-primary")), want: false },
+    "an annotation is": {
+      primary: primaryOf(pods("shop:1", "settings-primary", "shop-primary"), { restarted: "now" }),
+      want: false,
+    },
+  };
+  for (const [name, { primary, want }] of Object.entries(cases))
+    it(name, () => assert.equal(runsTemplate(primary, target), want));
+  it("marks of GitOps tools are not", () => {
+    const marks = { annotations: { "kustomize.toolkit.fluxcd.io/checksum": "1" }, labels: { app: "shop" } };
+    const marked = aDeployment({ spec: { template: { metadata: marks, spec: pods() } } });
+    assert.equal(runsTemplate(primaryOf(pods("shop:1", "settings-primary", "shop-primary")), marked), true);
   });
 });
 
