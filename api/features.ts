@@ -102,7 +102,7 @@ const demands: readonly Demand[] = [
     feature: "serviceTarget",
     field: "targetRef",
     kind: "refused",
-    asks: ({ spec }) => spec.targetRef !== undefined && isPlainService(spec.targetRef),
+    asks: ({ spec }) => isPlainService(spec.targetRef),
   },
   analysis("weights", "iterations", "refused", ({ iterations }) => iterations === undefined),
   analysis("abTesting", "match", "refused", ({ match = [] }) => match.length > 0),

@@ -6,7 +6,8 @@ import { revisionOf } from "./revision.ts";
 
 /** What controller and admission both know of targets that are no workloads of pods. */
 
-type TargetRef = CanarySpec["targetRef"];
+/** As written, which may be anything until it is judged. */
+type TargetRef = Partial<CanarySpec["targetRef"]> | undefined;
 
 export const serviceResource: Resource = { group: "", version: "v1", plural: "services", kind: "Service" };
 
@@ -18,13 +19,13 @@ export const knativeServiceResource: Resource = {
 };
 
 /** A Service of Knative, not of Kubernetes: they have the same kind. */
-export function isKnative({ kind, apiVersion }: TargetRef): boolean {
-  return kind === "Service" && apiVersion === "serving.knative.dev/v1";
+export function isKnative(target: TargetRef): boolean {
+  return target?.kind === "Service" && target.apiVersion === "serving.knative.dev/v1";
 }
 
 /** A Service of Kubernetes. Manifests write its `apiVersion` in several ways. */
-export function isPlainService({ kind, apiVersion }: TargetRef): boolean {
-  return kind === "Service" && !apiVersion.startsWith("serving.knative.dev/");
+export function isPlainService(target: TargetRef): boolean {
+  return target?.kind === "Service" && !String(target.apiVersion).startsWith("serving.knative.dev/");
 }
 
 /** What a cluster gives to one Service alone, beside the node ports. */

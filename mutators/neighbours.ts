@@ -1,4 +1,12 @@
-import { apexName, type Canary, canaryName, primaryName, primaryTargetName, targetName } from "../api/index.ts";
+import {
+  apexName,
+  type Canary,
+  canaryName,
+  isKnative,
+  primaryName,
+  primaryTargetName,
+  targetName,
+} from "../api/index.ts";
 import { fieldAt, textAt } from "./fields.ts";
 import type { Finding } from "./schemaWalk.ts";
 import type { Index } from "./types.ts";
@@ -18,6 +26,10 @@ export function neighbourFindings(canary: Canary, index: Index): readonly Findin
 function workloadClash(own: Canary, other: Canary): readonly Finding[] {
   const target = targetName(own);
   const { kind } = own.spec.targetRef;
+  // It has no primary of its own, and its name is that of something else.
+  if (isKnative(own.spec.targetRef) !== isKnative(other.spec.targetRef)) {
+    return [];
+  }
   const who = `Canary ${other.metadata.name}`;
   const clash = (what: string) => [duplicate("spec.targetRef.name", target, what)];
   if (kind === other.spec.targetRef.kind && target === targetName(other)) {

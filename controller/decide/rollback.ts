@@ -2,7 +2,7 @@ import { alertText, type CanaryStatus, eventText } from "../../api/index.ts";
 import { canaryNotReady, namesOf } from "./converge.ts";
 import { hooksOf } from "./plan.ts";
 import { alert, milestone, perform, warn } from "./round.ts";
-import { type StatusChange, writeStatus } from "./status.ts";
+import { type StatusChange, takenBack, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation } from "./types.ts";
 
 export type Cause =
@@ -24,9 +24,7 @@ export function rollback(seen: Observation, cause: Cause, refused: StatusChange 
       canaryWeight: 0,
       iterations: 0,
       release: leftBehind(seen),
-      ...("because" in cause
-        ? { message: `Canary analysis failed, ${canary.spec.targetRef.kind} scaled to zero: ${cause.because}` }
-        : {}),
+      ...("because" in cause ? { message: `${takenBack(seen)}: ${cause.because}` } : {}),
       ...refused,
     }),
     ...reasonEvents(seen, cause),

@@ -125,7 +125,7 @@ interface Sentences {
 /** `Promoted` as users know it, and beside it the three that kstatus-aware tools wait for. */
 function conditionsOf(seen: Observation, status: CanaryStatus, now: string, sentences: Sentences): CanaryCondition[] {
   const phase = status.phase ?? "";
-  const known = promoted(phase, seen.canary.spec.targetRef.kind);
+  const known = promoted(phase, seen.canary.spec.targetRef.kind, takenBack(seen));
   const { stalled, waitingFor } = sentences;
   const resting = phase === "Initialized" || phase === "Succeeded" || phase === "Failed";
   const previousMessage = phase === seen.canary.status?.phase ? conditionMessage(seen, "Promoted") : undefined;
@@ -177,8 +177,19 @@ function carryOver(want: Wanted, seen: Observation, now: string): CanaryConditio
   };
 }
 
+/** That a release failed, and what became of its target. */
+export function takenBack({ canary, target }: Observation): string {
+  const isSized = target === undefined || target.replicas !== undefined;
+  const { kind } = canary.spec.targetRef;
+  return `Canary analysis failed, ${isSized ? `${kind} scaled to zero` : "all traffic goes to the primary"}`;
+}
+
 /** The known texts of condition `Promoted` (scripts and `kubectl wait` read them). */
-function promoted(phase: Phase, kind: string): { status: "True" | "False" | "Unknown"; message: string } {
+function promoted(
+  phase: Phase,
+  kind: string,
+  failure: string,
+): { status: "True" | "False" | "Unknown"; message: string } {
   switch (phase) {
     case "Initialized":
       return { status: "True", message: `${kind} initialization completed.` };
@@ -194,7 +205,7 @@ function promoted(phase: Phase, kind: string): { status: "True" | "False" | "Unk
     case "Succeeded":
       return { status: "True", message: "Canary analysis completed successfully, promotion finished." };
     case "Failed":
-      return { status: "False", message: `Canary analysis failed, ${kind} scaled to zero.` };
+      return { status: "False", message: `${failure}.` };
     default:
       return { status: "Unknown", message: `New ${kind} detected, starting initialization.` };
   }

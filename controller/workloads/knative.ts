@@ -29,15 +29,20 @@ export const knativeService: WorkloadKind = {
       ? `Service ${target.metadata.name}.${target.metadata.namespace ?? ""} has no revision yet`
       : undefined,
   primaryName: targetName,
-  primary: (_canary, target) => ({
-    apiVersion: apiVersionOf(knativeServiceResource),
-    kind: knativeServiceResource.kind,
-    metadata: {
-      name: target.metadata.name,
-      namespace: target.metadata.namespace ?? "",
-      annotations: { [knownKeys.primaryRevision]: newestRevision(target) ?? "" },
-    },
-  }),
+  primary: (_canary, target) => {
+    const newest = newestRevision(target) ?? "";
+    const traffic = trafficTo(newest, target);
+    return {
+      apiVersion: apiVersionOf(knativeServiceResource),
+      kind: knativeServiceResource.kind,
+      metadata: {
+        name: target.metadata.name,
+        namespace: target.metadata.namespace ?? "",
+        annotations: { [knownKeys.primaryRevision]: newest },
+      },
+      ...(traffic === undefined ? {} : { spec: { traffic } }),
+    };
+  },
   revisionOfTarget: (target) => revisionOf(newestRevision(target) ?? ""),
   revisionOfPrimary: (primary) => {
     const name = promotedRevision(primary);
@@ -52,6 +57,19 @@ export const knativeService: WorkloadKind = {
   available: (revision) => (readyCondition(revision)?.["status"] === "True" ? 1 : 0),
   readiness,
 };
+
+/**
+ * The split as it is, with the primary's share given to another revision: in one write with the annotation, so that they never name two.
+ * Undefined before the first split.
+ */
+function trafficTo(revisionName: string, target: RawObject): readonly Fields[] | undefined {
+  const promoted = promotedRevision(target);
+  const entries = itemsOf(fieldsOf(target["spec"])["traffic"]);
+  const isPrimary = (entry: Fields): boolean => promoted !== undefined && entry["revisionName"] === promoted;
+  return entries.some(isPrimary)
+    ? entries.map((entry) => (isPrimary(entry) ? { ...entry, revisionName } : entry))
+    : undefined;
+}
 
 /** Knative's own word on the Revision. It may be taken back, so only the deadline of the Canary ends the wait. */
 function readiness(revision: RawObject, { now, progressAt, deadlineSeconds }: ReadinessOptions): Readiness {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { canaryResource, fieldsOf } from "../../../api/index.ts";
+import { canaryResource, fieldsOf, type RawObject } from "../../../api/index.ts";
 import { type ReleaseCluster, startWeirCluster } from "./cluster.ts";
 import {
   aKnativeRelease,
@@ -156,5 +156,45 @@ describe("a Service of Knative", { concurrency: true }, () => {
     await cluster.until("the mark being gone", () => promoted("gone") === undefined);
     await cluster.until("everybody there", () => knative.shares("gone")["podinfo-00002"] === 100);
     assert.deepEqual(knative.service("gone")?.["spec"]?.traffic, [{ latestRevision: true, percent: 100 }]);
+  });
+
+  it("goes on with the promoted revision when the Canary is deleted in mid-release", async () => {
+    await bootstrap("left", { analysis: { interval: "1h", threshold: 2, stepWeight: 25, maxWeight: 50 } });
+    await setImage("left", "6.0.1");
+    await cluster.until("the first share", () => knative.shares("left")["podinfo-00002"] === 25);
+    await cluster.api.delete({ resource: canaryResource, namespace: "left", name: "podinfo" });
+    await cluster.until("the mark being gone", () => promoted("left") === undefined);
+    assert.deepEqual(knative.service("left")?.["spec"]?.traffic, [
+      { latestRevision: true, percent: 0 },
+      { revisionName: "podinfo-00001", percent: 100 },
+    ]);
+  });
+
+  it("begins again with a further revision, which gets no share of the one before", async () => {
+    await bootstrap("further", { analysis: { interval: "1h", threshold: 2, stepWeight: 25, maxWeight: 50 } });
+    await setImage("further", "6.0.1");
+    await cluster.until("the first share", () => knative.shares("further")["podinfo-00002"] === 25);
+    await setImage("further", "6.0.2-crash");
+    await cluster.untilTold("further", "New revision detected! Restarting analysis for podinfo.further");
+    await cluster.until("everybody back", () => knative.shares("further")["podinfo-00001"] === 100);
+    assert.equal(promoted("further"), "podinfo-00001");
+  });
+
+  it("is told apart from the Service of Kubernetes that Knative makes by its name", async () => {
+    await bootstrap("both");
+    const service = (externalName: string): RawObject => ({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "podinfo", namespace: "both" },
+      spec: { type: "ExternalName", externalName, ports: [{ name: "http", port: 80 }] },
+    });
+    assert.deepEqual(await cluster.apply(service("a.example"), service("b.example")), []);
+    const live = cluster.look.get("services", "both", "podinfo");
+    assert.deepEqual(Object.keys(live?.metadata.annotations ?? {}), []);
+    const path = "/apis/serving.knative.dev/v1/namespaces/both/services/podinfo";
+    const { warnings } = await cluster.transport.request({ method: "DELETE", path });
+    assert.deepEqual(warnings, [
+      "Weir: Canary podinfo releases this Service: nothing serves in its place; delete the Canary too",
+    ]);
   });
 });

@@ -51,7 +51,26 @@ test("and taken back when checks fail before its first traffic, each at the end 
   });
   assert.equal(world.status?.phase, "Failed");
   assert.equal(world.status?.failedChecks, 3);
+  const promoted = world.status?.conditions?.find(({ type }) => type === "Promoted");
+  assert.equal(promoted?.message, "Canary analysis failed, all traffic goes to the primary.");
   assert.deepEqual(world.traffic, { primary: 100, canary: 0, mirror: false });
+});
+
+test("a takeover from elsewhere releases what came meanwhile, where the primary itself says what it runs", () => {
+  const world = story(() => undefined);
+  world.status = { ...world.status, lastAppliedSpec: "7d5bcf9b6d", lastPromotedSpec: "7d5bcf9b6d" };
+  runToRest(world, decideUnsized);
+  assert.deepEqual(
+    [world.status?.phase, world.status?.lastPromotedSpec],
+    ["Succeeded", "w1:b"],
+    "the same is taken over",
+  );
+  world.status = { ...world.status, lastAppliedSpec: "7d5bcf9b6d", lastPromotedSpec: "7d5bcf9b6d" };
+  if (world.target !== undefined) world.target.revision = "w1:c";
+  const told = world.events.length;
+  runToRest(world, decideUnsized);
+  assert.equal(world.events[told], "New revision detected! Scaling up podinfo.test");
+  assert.equal(world.primary?.revision, "w1:c");
 });
 
 test("a canary that nobody can reach fails at the deadline, though its pods may be ready", () => {

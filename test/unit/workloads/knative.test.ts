@@ -69,6 +69,18 @@ describe("a Service of Knative as target", () => {
     });
   });
 
+  it("is promoted in one write with the share of the primary", () => {
+    const options = { selectorLabels: [], includeLabelPrefix: [] };
+    const newest = { latestRevision: true, percent: 50 };
+    const target = {
+      ...aService("shop-00002", "shop-00001"),
+      spec: { template, traffic: [newest, { revisionName: "shop-00001", percent: 50 }] },
+    };
+    assert.deepEqual(knativeService.primary(aCanary().build(), target, options)["spec"], {
+      traffic: [newest, { revisionName: "shop-00002", percent: 50 }],
+    });
+  });
+
   const now = Date.parse("2026-01-01T00:10:00Z");
   const options = { name: "shop", thresholdPercent: 100, deadlineSeconds: 60, now, mustServe: false };
   const unready = { type: "Ready", status: "False", reason: "ExitCode1", message: "boom" };
