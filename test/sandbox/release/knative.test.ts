@@ -9,6 +9,7 @@ import {
   knativeServices,
   playKnative,
   playMetrics,
+  sayReady,
 } from "./knative.ts";
 
 const key = "flagger.app/primary-revision";
@@ -123,6 +124,15 @@ describe("a Service of Knative", { concurrency: true }, () => {
     await setImage("crash", "6.0.4");
     await cluster.untilPhase("crash", "Succeeded");
     assert.equal(promoted("crash"), "podinfo-00003");
+  });
+
+  it("goes on the moment its revision is ready, whatever the Service says", async () => {
+    await bootstrap("late");
+    await setImage("late", "6.0.1-late");
+    await cluster.untilTold("late", "not ready: waiting for rollout to finish: revision podinfo-00002 is not ready");
+    await sayReady(cluster, "late", "podinfo-00002", true);
+    await cluster.untilTold("late", "Advance podinfo.late canary weight 25");
+    await cluster.untilPhase("late", "Succeeded");
   });
 
   it("keeps traffic and primary when somebody writes them, and who wrote a change is known", async () => {

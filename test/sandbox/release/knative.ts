@@ -39,7 +39,7 @@ export function aKnativeRelease(
   return { ...canary, spec: rest };
 }
 
-/** What Knative's controller does, as far as a release sees it; ready at once, but for images that crash. */
+/** What Knative's controller does, as far as a release sees it. Revisions are ready at once, but for images that crash or are late. */
 export interface Knative {
   /** Share of each revision in percent, as the status of a Service has it. */
   shares(namespace: string): Readonly<Record<string, number>>;
@@ -105,24 +105,29 @@ async function makeRevision(cluster: ReleaseCluster, service: KubeObject, number
   const { namespace = "", name = "" } = service.metadata;
   const spec = service["spec"]?.template?.spec;
   const revision = `${name}-${String(number).padStart(5, "0")}`;
-  await cluster.look.create(revisionsKey, {
+  const made = await cluster.look.create(revisionsKey, {
     apiVersion: "serving.knative.dev/v1",
     kind: "Revision",
     metadata: { name: revision, namespace, labels: { "serving.knative.dev/service": name } },
     spec,
   });
-  const crashes = JSON.stringify(spec).includes("-crash");
-  const condition = crashes
-    ? { type: "Ready", status: "False", reason: "ExitCode1", message: "Container failed with: boom" }
-    : { type: "Ready", status: "True" };
-  return cluster.look.patch(
-    revisionsKey,
-    namespace,
-    revision,
-    "merge",
-    { status: { conditions: [condition] } },
-    "status",
-  );
+  const text = JSON.stringify(spec);
+  if (text.includes("-late")) return made;
+  return sayReady(cluster, namespace, revision, !text.includes("-crash"));
+}
+
+/** What Knative says of a Revision whose first pod came up, or did not. */
+export function sayReady(
+  cluster: ReleaseCluster,
+  namespace: string,
+  revision: string,
+  ready: boolean,
+): Promise<KubeObject> {
+  const condition = ready
+    ? { type: "Ready", status: "True" }
+    : { type: "Ready", status: "False", reason: "ExitCode1", message: "Container failed with: boom" };
+  const status = { conditions: [condition] };
+  return cluster.look.patch(revisionsKey, namespace, revision, "merge", { status }, "status");
 }
 
 function isReady(revision: KubeObject): boolean {

@@ -44,13 +44,14 @@ const ours: [string, readonly RawObject[]][] = [
 async function withCaches(
   kinds: Map<string, readonly RawObject[]>,
   look: (caches: Caches, clock: FakeClock) => Promise<void>,
+  onChange: (canary: string) => void = () => undefined,
 ): Promise<void> {
   const clock = fakeClock();
   const caches = createCaches({
     transport: serving(kinds),
     clock,
     refsOf: () => [],
-    onChange: () => undefined,
+    onChange,
     onIncident: () => undefined,
   });
   try {
@@ -84,4 +85,21 @@ test("a canary that asks for a version nobody serves does not blind those that a
     await clock.advance(0);
     assert.equal(caches.get(refTo("v1"))?.metadata.resourceVersion, "7");
   });
+});
+
+test("an object that only another one names wakes who follows it, and nobody else", async () => {
+  const woken: string[] = [];
+  const kinds = new Map(ours);
+  const look = async (caches: Caches, clock: FakeClock): Promise<void> => {
+    assert.equal(caches.follow("test/podinfo", [refTo("v1")]), false);
+    caches.follow("test/other", [{ ...refTo("v1"), name: "other" }]);
+    await clock.advance(3_600_000);
+    woken.length = 0;
+    kinds.set("gateway.networking.k8s.io/v1/httproutes", [aRoute]);
+    caches.expect(refTo("v1"), aRoute);
+    await clock.advance(0);
+    assert.deepEqual(woken, ["test/podinfo"]);
+    assert.equal(caches.follow("test/podinfo", [refTo("v1")]), true);
+  };
+  await withCaches(kinds, look, (canary) => woken.push(canary));
 });
