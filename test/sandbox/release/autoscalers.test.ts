@@ -122,6 +122,29 @@ describe("autoscalers", { concurrency: true }, () => {
     );
   });
 
+  it("without one as well: the canary is as big as the primary before it gets a share, and the primary before it gets everybody", async () => {
+    const namespace = "plain";
+    await cluster.bootstrap(aRelease(namespace), { replicas: 3 });
+    const sizes: unknown[] = [];
+    const readyOf = (name: string) => cluster.deployment(namespace, name)["status"]?.readyReplicas;
+    const unfollow = cluster.look.watch("httproutes.gateway.networking.k8s.io", ({ object }) => {
+      const share = object.metadata.namespace === namespace ? cluster.routed(namespace) : undefined;
+      if (share === 25) sizes.push(["share", readyOf("podinfo")]);
+      if (share === 0 && cluster.canary(namespace).status?.phase === "Finalising")
+        sizes.push(["everybody", readyOf("podinfo-primary")]);
+    });
+    await cluster.setImage(namespace, "6.0.1");
+    await cluster.untilPhase(namespace, "Succeeded");
+    unfollow();
+    assert.deepEqual(
+      [sizes[0], sizes.at(-1)],
+      [
+        ["share", 3],
+        ["everybody", 3],
+      ],
+    );
+  });
+
   describe("KEDA", { concurrency: false }, () => {
     const namespace = "keda";
     const paused = knownKeys.kedaPausedReplicas;

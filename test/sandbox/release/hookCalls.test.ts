@@ -25,7 +25,7 @@ describe("hooks of a release", { concurrency: true }, () => {
   it("one that hangs, then breaks, then answers has answered when its retries allow for it", async () => {
     const namespace = "patient";
     const server = await answering(faults.hang, says(503), says(200));
-    const hook: CanaryHook = { name: "load", url: `${server.url}/load`, timeout: "1s", retries: 2 };
+    const hook: CanaryHook = { name: "load", url: `${server.url}/load`, timeout: "2s", retries: 2 };
     await cluster.bootstrap(aRelease(namespace, { threshold: 1, stepWeight: 50, webhooks: [hook] }));
     await cluster.setImage(namespace, "6.0.1");
     const { status } = await cluster.untilOver(namespace);

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Canary, type CanarySpec, canaryResource, knownKeys, type RawObject } from "../../../api/index.ts";
+import {
+  type Canary,
+  type CanaryHook,
+  type CanarySpec,
+  canaryResource,
+  knownKeys,
+  type RawObject,
+} from "../../../api/index.ts";
 import { horizontalPodAutoscaler } from "../../../controller/scalers/hpa.ts";
 import type { Traffic } from "../../../examples/demo/traffic.ts";
 import { type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
@@ -21,13 +28,19 @@ describe("the kubernetes provider", { concurrency: true }, () => {
   });
   after(() => cluster.stop());
 
-  const aCanary = (namespace: string, iterations: number, spec: Partial<CanarySpec> = {}): Canary => {
+  const aCanary = (
+    namespace: string,
+    iterations: number,
+    spec: Partial<CanarySpec> = {},
+    more: readonly CanaryHook[] = [],
+  ): Canary => {
     const service = { port: 9898, targetPort: 9898 };
     const url = `http://flagger-loadtester.${namespace}`;
     const cmd = `curl -sd 'test' http://${spec.service?.name ?? "podinfo"}-canary.${namespace}:9898/token | grep token`;
     const webhooks = [
       { name: "gate", type: "confirm-rollout", url: `${url}/gate/approve` },
       { name: "smoke", type: "pre-rollout", url: `${url}/`, timeout: "15s", metadata: { type: "bash", cmd } },
+      ...more,
     ] as const;
     return aRelease(namespace, { iterations, webhooks }, { provider: "kubernetes", service, ...spec });
   };
@@ -129,6 +142,7 @@ describe("the kubernetes provider", { concurrency: true }, () => {
 
   describe("with an autoscaler", { concurrency: false }, () => {
     const namespace = "scaled";
+    const gate = `http://flagger-loadtester.${namespace}/gate`;
     const hpa = (name: string) => cluster.look.get("horizontalpodautoscalers.autoscaling", namespace, name);
     const utilization = (name: string): number => hpa(name)?.["spec"].metrics[0].resource.target.averageUtilization;
     const metricsAt = (averageUtilization: number) => [
@@ -149,7 +163,9 @@ describe("the kubernetes provider", { concurrency: true }, () => {
         metadata: { name: "podinfo", namespace },
         spec: { scaleTargetRef, minReplicas: 2, maxReplicas: 4, metrics: metricsAt(99) },
       });
-      await adopt(aCanary(namespace, 3, { autoscalerRef }));
+      await adopt(
+        aCanary(namespace, 1, { autoscalerRef }, [{ name: "go", type: "confirm-promotion", url: `${gate}/check` }]),
+      );
       const { scaleTargetRef: scaled, minReplicas, maxReplicas } = hpa("podinfo-primary")?.["spec"] ?? {};
       assert.deepEqual([scaled.name, minReplicas, maxReplicas], ["podinfo-primary", 2, 4]);
       assert.equal(utilization("podinfo-primary"), 99);
@@ -160,15 +176,12 @@ describe("the kubernetes provider", { concurrency: true }, () => {
       const callers = cluster.call(`http://podinfo.${namespace}:9898/`);
       await setUtilization(50);
       await cluster.until("the copy at 50", () => utilization("podinfo-primary") === 50);
-      let phase: string | undefined;
       const released = release(namespace, callers);
-      await cluster.untilTold(namespace, "canary iteration 1/3");
+      await cluster.untilPhase(namespace, "WaitingPromotion");
       await setUtilization(60);
-      await cluster.until("the copy at 60", () => {
-        phase = cluster.canary(namespace).status?.phase;
-        return utilization("podinfo-primary") === 60;
-      });
-      assert.equal(phase, "Progressing");
+      await cluster.until("the copy at 60", () => utilization("podinfo-primary") === 60);
+      assert.equal(cluster.canary(namespace).status?.phase, "WaitingPromotion");
+      assert.equal(await cluster.post(`${gate}/open`, { name: "podinfo", namespace }), 202);
       await released;
       assert.equal(containerImage(namespace, "podinfo-primary"), image("6.0.1"));
       assert.equal(utilization("podinfo-primary"), 60);

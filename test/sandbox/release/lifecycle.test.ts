@@ -81,7 +81,7 @@ describe("the life of a canary", { concurrency: true }, () => {
 
   describe("without analysis", { concurrency: false }, () => {
     const name = "skipped";
-    before(() => cluster.bootstrap(aRelease(name, {}, { skipAnalysis: true, progressDeadlineSeconds: 2 })));
+    before(() => cluster.bootstrap(aRelease(name, {}, { skipAnalysis: true })));
 
     it("IST-7: a good image is promoted at once", async () => {
       const visitors = cluster.visit(`${name}.example.com`);
@@ -95,6 +95,7 @@ describe("the life of a canary", { concurrency: true }, () => {
     });
 
     it("IST-8, IST-9: an image that does not exist fails after the progress deadline, and the last good one goes on", async () => {
+      await cluster.api.mergePatch(ref(name), { spec: { progressDeadlineSeconds: 2 } });
       const visitors = cluster.visit(`${name}.example.com`);
       await cluster.setImage(name, "1.0.0-not-found");
       assert.equal((await cluster.untilOver(name)).status?.phase, "Failed");

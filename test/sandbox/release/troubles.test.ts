@@ -63,7 +63,7 @@ describe("a revision whose pods are in trouble", { concurrency: true }, () => {
   };
   for (const [namespace, { change, reason }] of Object.entries(troubles))
     it(`is told why before the deadline, and fails with the same reason: ${namespace}`, async (context) => {
-      await cluster.bootstrap(aRelease(namespace, {}, { progressDeadlineSeconds: 4 }));
+      await cluster.bootstrap(aRelease(namespace, {}, { progressDeadlineSeconds: 8 }));
       const visitors = cluster.visit(`${namespace}.example.com`);
       const begun = Date.now();
       await cluster.transport.request({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, test } from "node:test";
 import { decide } from "../../../controller/decide/decide.ts";
-import { aWorld, pass, runToRest, settlePods, type World } from "./world.ts";
+import { aWorld, observe, pass, runToRest, settlePods, type World } from "./world.ts";
 
 const gatewayapi = "gatewayapi:v1";
 
@@ -111,5 +111,29 @@ describe("a closed confirm-rollout gate", () => {
     assert.equal(world.status?.phase, "Succeeded");
     assert.equal(world.target?.replicas, 0);
     assert.ok(!world.events.some((text) => text.startsWith("New revision detected!")));
+  });
+});
+
+test("the copy of an autoscaler that differs from its source is put right in every phase of a release", () => {
+  const world = aWorld();
+  runToRest(world, decide);
+  if (world.target !== undefined) world.target.revision = "w1:b";
+  const phases = new Map<string, boolean>();
+  const look = (): void => {
+    const seen = observe(world);
+    const { actions } = decide({ ...seen, objects: { ...seen.objects, primaryScaler: "differs" } });
+    const isMended = actions.some((action) => action.kind === "ensure" && action.object === "primaryScaler");
+    const phase = world.status?.phase ?? "";
+    phases.set(phase, (phases.get(phase) ?? false) || isMended);
+  };
+  look();
+  runToRest(world, decide, 400, look);
+  look();
+  assert.deepEqual(Object.fromEntries(phases), {
+    Initialized: true,
+    Progressing: true,
+    Promoting: true,
+    Finalising: true,
+    Succeeded: true,
   });
 });
