@@ -11,13 +11,13 @@ import { contextOf, createWebhookServer } from "../../server/listen.ts";
 import { createMetrics } from "../../server/metrics.ts";
 import { routes } from "../../server/routes.ts";
 import { aCanary, anIndex } from "../unit/mutators/builders.ts";
+import { mutatePath } from "./reviews.ts";
 
 export interface Target {
   readonly kind: "weir" | "express" | "https";
   readonly pair: Pair;
 }
 
-const path = "/mutate/deployments";
 const answerTo = (uid: string) => ({
   apiVersion: "admission.k8s.io/v1",
   kind: "AdmissionReview",
@@ -39,7 +39,7 @@ const listeners: Readonly<Record<Target["kind"], () => RequestListener>> = {
   },
   express: () => {
     const app = express();
-    app.post(path, express.json({ limit: "7mb" }), (request, response) => {
+    app.post(mutatePath, express.json({ limit: "7mb" }), (request, response) => {
       response.json(answerTo(request.body.request.uid));
     });
     return app;

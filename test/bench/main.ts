@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { messageOf } from "../../api/index.ts";
 import { measureAdmission } from "./admission.ts";
+import { measureAdmissionMemory } from "./admissionMemory.ts";
 import { measureReaction } from "./reaction.ts";
 import { measureLoad } from "./sandboxLoad.ts";
 
@@ -10,6 +11,7 @@ type Bench = (print: (line: Line) => void) => Promise<void>;
 
 const benches: Readonly<Record<string, Bench>> = {
   admission: measureAdmission,
+  admissionMemory: measureAdmissionMemory,
   reaction: measureReaction,
   async sandbox(print) {
     const load = { deployments: 10_000, watches: 200, writesPerSecond: 500, seconds: 5 };

@@ -24,12 +24,17 @@ export interface Use {
 const MEMORY_EVERY_MS = 100;
 const TICKS_PER_SECOND = 100;
 
+/** What a process has in memory now, in MB (a million bytes). */
+export function memoryMegabytes(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Math.round((Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6);
+}
+
 /** Resident memory and processor time of a process, from the system. */
 export function watchUse(pid: number | undefined): { stop(): Use } {
   let most = 0;
   const look = (): void => {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    most = Math.max(most, Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
+    most = Math.max(most, memoryMegabytes(pid));
   };
   const seconds = (): number => {
     const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
@@ -42,7 +47,7 @@ export function watchUse(pid: number | undefined): { stop(): Use } {
       clearInterval(timer);
       look();
       const processorPercent = Math.round(((seconds() - usedBefore) * 100_000) / (performance.now() - begun));
-      return { memoryMegabytes: Math.round(most), processorPercent };
+      return { memoryMegabytes: most, processorPercent };
     },
   };
 }
