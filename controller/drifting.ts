@@ -66,15 +66,16 @@ async function read({ resource, namespace, name }: ObjectRef, { api, signal }: P
   return found.find(({ metadata }) => metadata.name === name);
 }
 
+/** So many at once, and from then on one in so much time: whoever waits longer leaves users with what is wrong. */
 interface Limit {
-  readonly most: number;
-  readonly withinMs: number;
+  readonly atOnce: number;
+  readonly thenEveryMs: number;
 }
 
 /** Far more than any plan asks for: what exceeds it is a fight with somebody who writes as fast as we do. */
-const anyLimit: Limit = { most: 20, withinMs: 10_000 };
-/** Each of these replaces the pods that serve everybody. */
-const mendLimit: Limit = { most: 3, withinMs: 600_000 };
+const anyLimit: Limit = { atOnce: 20, thenEveryMs: 500 };
+/** Each of these replaces the pods that serve everybody: three in ten minutes. */
+const mendLimit: Limit = { atOnce: 2, thenEveryMs: 300_000 };
 
 /** Keeps repairs from becoming a flood when somebody takes them back at once. */
 export interface Damper {
@@ -84,19 +85,20 @@ export interface Damper {
 }
 
 export function createDamper(clock: Pick<Clock, "monotonicMs">): Damper {
-  const taken = new Map<string, Map<string, readonly number[]>>();
+  /** When everything that was taken will be given back, by repair and by Canary. */
+  const taken = new Map<string, Map<string, number>>();
   return {
     take(key, action) {
       const name = repairName(action);
       if (name === undefined) return 0;
-      const limit = action.kind === "mend" ? mendLimit : anyLimit;
+      const { atOnce, thenEveryMs } = action.kind === "mend" ? mendLimit : anyLimit;
       const now = clock.monotonicMs();
-      const ofCanary = taken.get(key) ?? new Map<string, readonly number[]>();
+      const ofCanary = taken.get(key) ?? new Map<string, number>();
       taken.set(key, ofCanary);
-      const recent = (ofCanary.get(name) ?? []).filter((at) => now - at < limit.withinMs);
-      const [oldest = now] = recent;
-      if (recent.length >= limit.most) return oldest + limit.withinMs - now;
-      ofCanary.set(name, [...recent, now]);
+      const givenBackAt = Math.max(ofCanary.get(name) ?? now, now) + thenEveryMs;
+      const waitMs = givenBackAt - atOnce * thenEveryMs - now;
+      if (waitMs > 0) return waitMs;
+      ofCanary.set(name, givenBackAt);
       return 0;
     },
     forget: (key) => void taken.delete(key),

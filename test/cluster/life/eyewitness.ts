@@ -13,7 +13,15 @@ export interface Eyewitness {
   readonly revisions: readonly string[];
   /** Names of every ReplicaSet of the target that ever was. */
   readonly replicaSets: ReadonlySet<string>;
+  /** When the apex Service, once it led to the primary, led to the target instead: milliseconds since the epoch. */
+  readonly resets: readonly Reset[];
   stop(): void;
+}
+
+export interface Reset {
+  readonly from: number;
+  /** Infinity until it is put right. */
+  to: number;
 }
 
 export function witness(look: Client, namespace: string): Eyewitness {
@@ -22,13 +30,25 @@ export function witness(look: Client, namespace: string): Eyewitness {
   const replicas: number[] = [];
   const revisions: string[] = [];
   const replicaSets = new Set<string>();
+  const resets: Reset[] = [];
+  const compare = (selector: string): void => {
+    const last = resets.at(-1);
+    if (selector === "podinfo-primary") {
+      if (last?.to === Number.POSITIVE_INFINITY) last.to = Date.now();
+    } else if (selectors.includes("podinfo-primary") && last?.to !== Number.POSITIVE_INFINITY) {
+      resets.push({ from: Date.now(), to: Number.POSITIVE_INFINITY });
+    }
+  };
   const follow = (key: ResourceKey, see: (object: KubeObject, name: string) => void): (() => void) =>
     look.watch(key, ({ type, object }) => {
       if (type !== "DELETED" && object.metadata.namespace === namespace) see(object, object.metadata.name ?? "");
     });
   const stops = [
     follow("services", (service, name) => {
-      if (name === "podinfo") news(selectors, Object.values(service["spec"].selector ?? {}).join());
+      if (name !== "podinfo") return;
+      const selector = Object.values(service["spec"].selector ?? {}).join();
+      news(selectors, selector);
+      compare(selector);
     }),
     follow("httproutes.gateway.networking.k8s.io", (route) => news(weights, shareIn(route))),
     follow("deployments.apps", (deployment, name) => {
@@ -48,6 +68,7 @@ export function witness(look: Client, namespace: string): Eyewitness {
     replicas,
     revisions,
     replicaSets,
+    resets,
     stop() {
       for (const stop of stops) stop();
     },
