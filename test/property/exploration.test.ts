@@ -4,6 +4,7 @@ import type { Canary } from "../../api/index.ts";
 import { decide } from "../../controller/decide/decide.ts";
 import { transitions } from "../../controller/decide/transitions.ts";
 import type { Decide } from "../../controller/decide/types.ts";
+import { decideUnsized } from "../unit/decide/unsized.ts";
 import { aWorld, settlePods, type World } from "../unit/decide/world.ts";
 import { arrow, type Exploration, explore, type Happening } from "./exploration.ts";
 import { mistakes } from "./mistakes.ts";
@@ -95,6 +96,13 @@ for (const [name, start] of Object.entries(worlds)) {
     for (const transition of found.transitions) met.add(transition);
   });
 }
+
+test("a target whose size is not ours, without Services: in no state a law breaks, and from every state there is a way to rest", (t) => {
+  const found = exploreFrom(worlds["one step of weight"], decideUnsized, happenings);
+  assert.equal(found.broken, undefined);
+  assert.deepEqual(found.traps.slice(0, 1), []);
+  t.diagnostic(`${found.states} states`);
+});
 
 test("the machine makes every change of phase of docs/STATES.md, and no other", () => {
   const listed = new Set(transitions.flatMap(({ from, to }) => from.map((each) => arrow(each, to))));

@@ -103,9 +103,7 @@ describe("a Service as target", { concurrency: true }, () => {
     await turn("nobody", "7.0.0");
     await cluster.untilPhase("nobody", "Failed");
     await visitors.stop();
-    assert.ok(
-      cluster.told.of("nobody").some((text) => text.includes("Service podinfo-canary.nobody has no ready endpoints")),
-    );
+    await cluster.untilTold("nobody", "Service podinfo-canary.nobody has no ready endpoints");
     assert.deepEqual(
       visitors.hits.filter(({ ok }) => !ok),
       [],

@@ -1,25 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide } from "../../../controller/decide/decide.ts";
-import type { Action, Decide, Observation, Workload } from "../../../controller/decide/types.ts";
+import type { Action, Decide } from "../../../controller/decide/types.ts";
+import { decideUnsized } from "./unsized.ts";
 import { aWorld, runToRest } from "./world.ts";
-
-/** The same look at a target whose size is not ours to decide, and that needs no Service. */
-function unsized(seen: Observation): Observation {
-  const without = (workload: Workload | undefined): Workload | undefined => {
-    if (workload === undefined) return undefined;
-    const { replicas: _replicas, ...rest } = workload;
-    return rest;
-  };
-  return {
-    ...seen,
-    target: without(seen.target),
-    primary: without(seen.primary),
-    objects: { ...seen.objects, canaryService: "none", primaryService: "none", apexService: "none" },
-    endpoints: {},
-  };
-}
-const decideUnsized: Decide = (seen) => decide(unsized(seen));
 
 function story(end: (world: ReturnType<typeof aWorld>) => void) {
   const world = aWorld({ stepWeight: 20, maxWeight: 40, webhooks: [{ name: "smoke", url: "http://tester/" }] });
