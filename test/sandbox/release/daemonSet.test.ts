@@ -73,12 +73,9 @@ describe("a DaemonSet on three nodes", { concurrency: true }, () => {
       [],
     );
     assert.equal(imageOf("daemons-bad", "podinfo-primary"), "stefanprodan/podinfo:6.0.0");
-    assert.ok(
-      cluster.told
-        .of("daemons-bad")
-        .includes(
-          "canary damonset podinfo.daemons-bad not ready with retryable false: exceeded its progressDeadlineSeconds: 2: CrashLoopBackOff: container podinfod exits with code 1 (Error)",
-        ),
+    await cluster.untilTold(
+      "daemons-bad",
+      "canary damonset podinfo.daemons-bad not ready with retryable false: exceeded its progressDeadlineSeconds: 2: CrashLoopBackOff: container podinfod exits with code 1 (Error)",
     );
   });
 
