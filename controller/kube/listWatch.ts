@@ -51,7 +51,11 @@ export interface ListWatch {
 
 const FIRST_BACKOFF_MS = 800;
 const LONGEST_BACKOFF_MS = 30_000;
-const HEALTHY_AFTER_MS = 120_000;
+/**
+ * A watch that lived so long says that the server is there: the waits begin anew, and one that is cut again and again costs a request
+ * or two a second at most. The two minutes of other clients would leave us blind for up to 30 s after a few cuts.
+ */
+const HEALTHY_AFTER_MS = 1000;
 const NOT_SERVED_RETRY_MS = 300_000;
 const COMPARE_AFTER_MS = 600_000;
 // The API server draws the life of a watch from 5 to 10 minutes as well; ours spreads the load of all our watches.
@@ -134,20 +138,24 @@ class Run {
   }
 
   async #watch(state: WatchState & { kind: "watching" }): Promise<BackOff | undefined> {
-    const opened = this.#clock.monotonicMs();
+    let opened: number | undefined;
     const seconds = SHORTEST_WATCH_SECONDS + Math.floor(this.#random() * SHORTEST_WATCH_SECONDS);
     const life = new AbortController();
     const die = (): void => life.abort();
     this.#stop.signal.addEventListener("abort", die, { once: true });
     // The server should have ended it by then: a peer that went away without a word.
     const disarm = this.#clock.setTimer(seconds * 1000 + GRACE_MS, die);
-    const sinceOpened = (): number => this.#clock.monotonicMs() - opened;
+    const sinceOpened = (): number => (opened === undefined ? 0 : this.#clock.monotonicMs() - opened);
     let heard = false;
     try {
-      for await (const line of await this.#open(state.version, seconds, life.signal)) {
+      const lines = await this.#open(state.version, seconds, life.signal);
+      opened = this.#clock.monotonicMs();
+      for await (const line of lines) {
         const input = this.#read(line);
         if (input.kind === "failed") return this.#feed({ ...input, livedMs: sinceOpened() });
         heard = true;
+        // Progress, however short the watch lives: it must not be waited for longer and longer.
+        this.#failures = 0;
         this.#feed(input);
       }
       return this.#feed({ kind: "ended", livedMs: sinceOpened(), heard });

@@ -149,6 +149,21 @@ describe("a list-watch", () => {
     );
   });
 
+  it("cut again and again: the waits grow only while nothing comes", async () => {
+    let call = await startedWith([]);
+    for (const [cut, tells] of [true, true, true, false, false].entries()) {
+      const watch = openWatch(call);
+      if (tells) watch.send("ADDED", aConfigMap(`a${cut}`, 11 + cut));
+      if (tells) await changed(cut + 1);
+      else await watch.write('{"type"');
+      watch.reset();
+      await afterBackoff();
+      call = await server.next();
+    }
+    const waits = incidents.map((incident) => incident.kind === "failed" && incident.waitMs);
+    assert.deepEqual(waits, [400, 400, 400, 800, 1600]);
+  });
+
   it("splitUtf8: puts characters together that two chunks share", async () => {
     const watch = openWatch(await startedWith([]));
     const line = Buffer.from(`${JSON.stringify({ type: "ADDED", object: aConfigMap("a", 11, { text: "größer" }) })}\n`);
