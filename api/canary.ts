@@ -187,7 +187,10 @@ export const canaryStatusSchema = {
         groups: { type: "array", items: { type: "string" }, description: "Groups of that user." },
         manager: { type: "string", description: "Field manager it was written with." },
         time: { type: "string", format: "date-time", description: "When it was written." },
-        replicas: { type: "integer", description: "Pods the target had when it was taken back." },
+        replicas: {
+          type: "integer",
+          description: "Replicas that the target was given, or had when its release ended.",
+        },
       },
     },
     conditions: {

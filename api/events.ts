@@ -62,6 +62,10 @@ export const eventText = {
     `${at(target, ns)} was changed before ${target}-primary serves: paused until it does, pods that were replaced already stay`,
   scaledAtRest: (target: string, ns: string, replicas: number) =>
     `${at(target, ns)} was scaled to ${replicas} at rest: that goes to ${target}-primary, and ${target} back to 0`,
+  scaledInRelease: (target: string, ns: string, replicas: number) =>
+    `${at(target, ns)} was scaled to ${replicas} during its release: ${target}-primary gets that when it ends`,
+  scaledDespite: (target: string, ns: string, replicas: number, scaler: string) =>
+    `${at(target, ns)} was scaled to ${replicas} at rest: autoscaler ${scaler} decides, and ${target} is back at 0`,
   eventHookFailed: (hook: string, error: string) => `Event hook ${hook} failed ${error}`,
   alertFailed: (alert: string, provider: string, error: string) => `Alert ${alert} to ${provider} failed: ${error}`,
   rollbackNotSignaled: (hook: string) => `Rollback hook ${hook} not signaling a rollback`,

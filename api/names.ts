@@ -33,6 +33,8 @@ export const annotations = {
   changedWith: "weir.sh/changed-with",
   /** Replicas the user asked for while the controller owns `spec.replicas`; they go to the primary. */
   replicas: "weir.sh/replicas",
+  /** Replicas that an autoscaler gave to the target of a running release: nobody's wish for the primary. */
+  autoscaledReplicas: "weir.sh/autoscaled-replicas",
   /** The revision whose rollout admission paused until the primary serves. The controller resumes it and removes the mark. */
   held: "weir.sh/held",
   /** Value "off" on a Canary: admission leaves the workload alone. */

@@ -8,7 +8,7 @@ import { warning } from "./warning.ts";
 
 /**
  * `kubectl scale` on a target. Admitted as it is: a Scale has no annotations to keep a wish in, so at rest the controller moves it to the
- * primary afterwards. During a release it makes the canary bigger, and nothing else. The writer is told.
+ * primary afterwards. During a release the canary has that size first. The writer is told.
  */
 export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
   if (request.operation !== "UPDATE" || request.subResource !== "scale") {
@@ -39,8 +39,7 @@ export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
     return untouched("ScaleWarned", [warning(advice)]);
   }
   if (stage === "releasing") {
-    const lasting = `${name} is a canary: ${asked} lasts until the release ends; ${primaryTargetName(canary)} follows ${wishedBy(canary)}`;
-    return untouched("ScaleWarned", [warning(lasting)]);
+    return untouched("ScaleWarned", [warning(`${name} is a canary: ${lasting(canary, asked)}`)]);
   }
   const scaler = canary.spec.autoscalerRef;
   const text =
@@ -50,8 +49,12 @@ export function mutateScale(request: AdmissionRequest, index: Index): Outcome {
   return untouched("ScaleWarned", [warning(text)]);
 }
 
-function wishedBy({ spec }: Canary): string {
-  return spec.autoscalerRef === undefined ? "spec.replicas" : `autoscaler ${spec.autoscalerRef.name}`;
+function lasting(canary: Canary, asked: number): string {
+  const { autoscalerRef } = canary.spec;
+  const primary = primaryTargetName(canary);
+  return autoscalerRef === undefined
+    ? `it has ${asked} until the release ends, then ${primary} gets them`
+    : `${asked} lasts until the release ends; ${primary} follows autoscaler ${autoscalerRef.name}`;
 }
 
 /** `kubectl scale` on a primary. A Scale has no owner to read, so the name has to do. */

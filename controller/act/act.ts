@@ -23,7 +23,7 @@ import type { ServiceRole, WorkloadKind } from "../workloads/workload.ts";
 import { copyConfigs, liveConfigs } from "./configs.ts";
 import { giveToPrimary, giveToTarget } from "./handBack.ts";
 import { type ActOptions, apply, applyNoted, conflict, needed, refOf, usable } from "./lookup.ts";
-import { dropScalers, ensurePrimaryScaler, pauseScaler } from "./scalers.ts";
+import { dropScalers, ensurePrimaryScaler, isAutoscaled, pauseScaler } from "./scalers.ts";
 
 /** The actions that change objects. Events, alerts, counters and told hooks belong to the loop. */
 export type ObjectAction = Exclude<Action, { kind: "event" | "alert" | "count" | "tell" }>;
@@ -45,7 +45,7 @@ export async function act(canary: Canary, action: ObjectAction, options: ActOpti
     case "dropScalers":
       return dropScalers(canary, options);
     case "keepWish":
-      return keepWish(needed(refs.target), action.replicas, options);
+      return keepWish(needed(refs.target), action, options);
     case "hold":
       return hold(needed(refs.target), action.revision, options);
     case "unhold":
@@ -182,8 +182,16 @@ async function scale(canary: Canary, ref: ObjectRef, replicas: number, options: 
   options.caches.expect(ref, await options.api.mergePatch(ref, patch, call));
 }
 
-async function keepWish(ref: ObjectRef, replicas: number, options: ActOptions): Promise<void> {
-  const patch = { metadata: { annotations: { [annotations.replicas]: String(replicas) } } };
+async function keepWish(
+  ref: ObjectRef,
+  { replicas, unlessAutoscaled }: Extract<Action, { kind: "keepWish" }>,
+  options: ActOptions,
+): Promise<void> {
+  const marks =
+    unlessAutoscaled === true && (await isAutoscaled(ref, options))
+      ? { [annotations.autoscaledReplicas]: String(replicas) }
+      : { [annotations.replicas]: String(replicas), [annotations.autoscaledReplicas]: null };
+  const patch = { metadata: { annotations: marks } };
   options.caches.expect(
     ref,
     await options.api.mergePatch(ref, patch, { fieldManager: fieldManagers.workload, signal: options.signal }),

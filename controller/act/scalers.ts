@@ -1,6 +1,7 @@
-import { type Canary, fieldManagers } from "../../api/index.ts";
+import { type Canary, fieldManagers, fieldsOf, type ObjectRef } from "../../api/index.ts";
 import type { Refs } from "../observe/refs.ts";
 import { primaryFloor, sourceScaler, strayScalers } from "../observe/scalers.ts";
+import { horizontalPodAutoscaler } from "../scalers/hpa.ts";
 import { workloadKindOf } from "../workloads/registry.ts";
 import { type ActOptions, applyNoted, needed } from "./lookup.ts";
 
@@ -27,4 +28,13 @@ export async function dropScalers(canary: Canary, options: ActOptions): Promise<
     const { uid } = object.metadata;
     await options.api.delete(ref, { ...(uid === undefined ? {} : { uid }), signal: options.signal });
   }
+}
+
+/** Whether any HorizontalPodAutoscaler scales a workload, KEDA's included: read live, for one that no Canary names is not watched. */
+export async function isAutoscaled({ resource, namespace, name }: ObjectRef, options: ActOptions): Promise<boolean> {
+  const found = await options.api.list(horizontalPodAutoscaler.resource, { namespace, signal: options.signal });
+  return found.some((each) => {
+    const ref = fieldsOf(fieldsOf(each["spec"])["scaleTargetRef"]);
+    return ref["kind"] === resource.kind && ref["name"] === name;
+  });
 }

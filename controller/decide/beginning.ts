@@ -5,6 +5,7 @@ import { leftBehind } from "./rollback.ts";
 import { milestone, perform, tell } from "./round.ts";
 import { type StatusChange, writeStatus } from "./status.ts";
 import type { Decision, Observation, Workload } from "./types.ts";
+import { givenReplicas } from "./wishes.ts";
 
 /**
  * The status a release begins with. After a failed promotion everybody is on the canary, the only healthy copy, and stays there:
@@ -18,7 +19,7 @@ export function beginning(seen: Observation, target: Workload): StatusChange {
     iterations: 0,
     failedChecks: 0,
     lastAppliedSpec: target.revision,
-    release: releaseOf(target),
+    release: { ...releaseOf(target), ...givenReplicas(target, Math.max(1, seen.canaryReplicas)) },
   };
 }
 

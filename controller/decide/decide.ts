@@ -10,6 +10,7 @@ import { stalled, writeStatus } from "./status.ts";
 import { terminating } from "./terminating.ts";
 import type { Decision, Observation } from "./types.ts";
 import { waiting } from "./waiting.ts";
+import { scaledInRelease } from "./wishes.ts";
 
 /**
  * The release machine: from one look at the world to what shall be done about it. Total, deterministic, without I/O or clock.
@@ -39,14 +40,14 @@ function decided(seen: Observation): Decision {
     case "Failed":
       return rest(seen);
     case "Waiting":
-      return waiting(seen);
+      return scaledInRelease(seen) ?? waiting(seen);
     case "Progressing":
     case "WaitingPromotion":
-      return progressing(seen);
+      return scaledInRelease(seen) ?? progressing(seen);
     case "Promoting":
-      return promoting(seen);
+      return scaledInRelease(seen) ?? promoting(seen);
     case "Finalising":
-      return finalising(seen);
+      return scaledInRelease(seen) ?? finalising(seen);
     // Left behind by a deletion that was undone by hand (finalizers edited): start over, nothing is lost by that.
     case "Terminating":
     case "Terminated":

@@ -4,6 +4,7 @@ import { observedTraffic, plannedTraffic } from "./plan.ts";
 import { drift } from "./round.ts";
 import { conditionMessage } from "./status.ts";
 import type { Action, Decision, Observation } from "./types.ts";
+import { overruled } from "./wishes.ts";
 
 /** How long after a change of the status what follows from it may still be on its way, in milliseconds. */
 const settlingMs = 2_000;
@@ -17,6 +18,9 @@ const steady: ReadonlySet<Phase> = new Set([
   "Progressing",
   "WaitingPromotion",
 ]);
+
+/** Who empties a target in these does so again. */
+const resting: ReadonlySet<Phase> = new Set(["Initialized", "Succeeded", "Failed"]);
 
 /** Nothing is left to be done in these. */
 const done: ReadonlySet<Phase> = new Set(["Initialized", "Succeeded"]);
@@ -46,6 +50,8 @@ function driftOf(seen: Observation, action: Action): readonly Action[] {
       return weightsChanged(seen);
     case "mend":
       return [drift("primary", eventText.primaryPutBack(target, namespace))];
+    case "scaleTarget":
+      return action.replicas === 0 && resting.has(canary.status?.phase ?? "") ? overruled(seen) : [];
     case "ensure": {
       const { object } = action;
       if (object === "route")

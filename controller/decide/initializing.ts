@@ -4,6 +4,7 @@ import { allToCanary, allToPrimary, plannedTraffic } from "./plan.ts";
 import { alert, drift, milestone, perform, tell, warn } from "./round.ts";
 import { hold, holdForTarget, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
+import { givenReplicas } from "./wishes.ts";
 
 /**
  * From the user's bare workload to primary and canary, without losing a request: the primary must serve before the apex
@@ -19,7 +20,7 @@ export function initializing(seen: Observation): Decision {
   if (early !== undefined) return early;
   if (primary === undefined) return perform({ kind: "ensure", object: "primary" });
   if (!primary.readiness.ready) return primaryUnready(seen, target, primary);
-  return turnTraffic(seen, primary);
+  return turnTraffic(seen, target, primary);
 }
 
 /** The target is gone. Nobody is left waiting for its pods; the release begins again with what comes back. */
@@ -73,7 +74,7 @@ function holdBack(seen: Observation, target: Workload, primary: Workload): Decis
   return perform({ kind: "hold", revision: target.revision }, drift("target", eventText.heldBack(name, namespace)));
 }
 
-function turnTraffic(seen: Observation, primary: Workload): Decision {
+function turnTraffic(seen: Observation, target: Workload, primary: Workload): Decision {
   const { canary } = seen;
   const { name, namespace } = namesOf(canary);
   // Without an apex Service to be turned, it is the route that brings callers, at once.
@@ -91,6 +92,7 @@ function turnTraffic(seen: Observation, primary: Workload): Decision {
       phase: "Initialized",
       lastAppliedSpec: primary.revision,
       lastPromotedSpec: primary.revision,
+      release: givenReplicas(target),
       // Tracked from the beginning: whatever the target holds by now is a change.
       ...(seen.configs === undefined ? {} : { trackedConfigs: seen.configs }),
       canaryWeight: 0,

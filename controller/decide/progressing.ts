@@ -43,7 +43,10 @@ export function progressing(seen: Observation): Decision {
   if ((canary.status?.failedChecks ?? 0) >= threshold(canary) && !skipsAnalysis(canary))
     return rollback(seen, { threshold: true });
   if (seen.sourceScaler === "paused") return perform({ kind: "pauseScaler", paused: false });
-  if (target.replicas === 0) return perform({ kind: "scaleTarget", replicas: Math.max(1, seen.canaryReplicas) });
+  if (target.replicas === 0) {
+    const replicas = canary.status.release?.replicas ?? Math.max(1, seen.canaryReplicas);
+    return perform({ kind: "scaleTarget", replicas });
+  }
   if (gaveUp(target.readiness)) return rollback(seen, { because: target.readiness.why });
   if (target.available === 0 && hasStarted(canary)) return lostPods(seen, target);
   const standing = converge(seen) ?? unready(seen, target, primary);

@@ -2,10 +2,11 @@ import { alertText, analysisOf, eventText, templatePart } from "../../api/index.
 import { beginning, isPromoted, releaseOf } from "./beginning.ts";
 import { converge, emptyTarget, namesOf } from "./converge.ts";
 import { targetMissing } from "./initializing.ts";
-import { effectiveIterations, plannedTraffic } from "./plan.ts";
-import { alert, closedGate, drift, gate, gateAlert, milestone, perform, pollGate, tell, wait, warn } from "./round.ts";
+import { effectiveIterations } from "./plan.ts";
+import { alert, closedGate, gate, gateAlert, milestone, perform, pollGate, tell, warn } from "./round.ts";
 import { hold, stalled, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation, Workload } from "./types.ts";
+import { moveWish, scaledAtRest } from "./wishes.ts";
 
 /** Initialized, Succeeded, Failed: the primary serves, the target is empty, and whatever drifts is put right. Waits for a new revision. */
 export function rest(seen: Observation): Decision {
@@ -16,8 +17,8 @@ export function rest(seen: Observation): Decision {
   if (repair !== undefined) return repair;
   if (target.held === true) return perform({ kind: "unhold" });
   return (
-    newRelease(seen, target) ??
     scaledAtRest(seen, target, primary) ??
+    newRelease(seen, target) ??
     emptyTarget(seen) ??
     moveWish(seen, target, primary) ??
     mendPrimary(seen, target, primary) ??
@@ -113,30 +114,6 @@ function announcements(seen: Observation): Action[] {
     alert("info", alertText.newRevision(), true),
     ...limits,
   ];
-}
-
-/**
- * `kubectl scale` on a target at rest: the number is meant for the primary, and is noted before the target is emptied again.
- * A number that the last release left behind, or that the primary has anyway, is nobody's wish.
- */
-function scaledAtRest(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
-  const { canary, provider } = seen;
-  const { autoscalerRef, targetRef } = canary.spec;
-  const { replicas } = target;
-  const known = [0, primary.replicas, target.wishedReplicas, canary.status?.release?.replicas];
-  if (autoscalerRef !== undefined || targetRef.kind !== "Deployment") return undefined;
-  if (replicas === undefined || known.includes(replicas)) return undefined;
-  if (plannedTraffic(canary, provider).canary > 0) return undefined;
-  const { target: name, namespace } = namesOf(canary);
-  return perform({ kind: "keepWish", replicas }, drift("target", eventText.scaledAtRest(name, namespace, replicas)));
-}
-
-/** The number of replicas a user wrote into the target, kept by the webhook, goes to the primary: capacity needs no analysis. */
-function moveWish(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
-  const wish = target.wishedReplicas;
-  if (wish === undefined || wish < 1 || seen.canary.spec.autoscalerRef !== undefined || wish === primary.replicas)
-    return undefined;
-  return wait(undefined, { kind: "scalePrimary", replicas: wish });
 }
 
 /**

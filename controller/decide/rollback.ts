@@ -4,6 +4,7 @@ import { hooksOf } from "./plan.ts";
 import { alert, milestone, perform, warn } from "./round.ts";
 import { type StatusChange, takenBack, writeStatus } from "./status.ts";
 import type { Action, Decision, Observation } from "./types.ts";
+import { givenReplicas } from "./wishes.ts";
 
 export type Cause =
   | { readonly threshold: true }
@@ -35,9 +36,9 @@ export function rollback(seen: Observation, cause: Cause, refused: StatusChange 
   );
 }
 
-/** What the target runs when its release ends is no wish of anybody's: see rest. */
+/** What the target runs when its release ends is no wish of anybody's: see wishes. */
 export function leftBehind({ canary, target }: Observation): NonNullable<CanaryStatus["release"]> {
-  return { ...canary.status?.release, ...(target?.replicas === undefined ? {} : { replicas: target.replicas }) };
+  return { ...canary.status?.release, ...(target === undefined ? {} : givenReplicas(target)) };
 }
 
 function alertOf(seen: Observation, cause: Cause): Action {

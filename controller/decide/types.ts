@@ -35,6 +35,8 @@ export interface Workload {
   readonly authorship?: Authorship;
   /** How many replicas the user wishes for, kept by the webhook when it pins the field. */
   readonly wishedReplicas?: number;
+  /** Of the target only: how big an autoscaler that the Canary does not name made it last, in a release. */
+  readonly autoscaledTo?: number;
   /** Of the primary only: its template is not the one that was written to it. `meant`: somebody who may says so on it. */
   readonly altered?: "drifted" | "meant";
   /** Of a primary of another system only: it runs another template than the target has. */
@@ -147,8 +149,8 @@ export type Action =
   | { readonly kind: "pauseScaler"; readonly paused: boolean }
   /** Take away copies of autoscalers that the Canary no longer names. */
   | { readonly kind: "dropScalers" }
-  /** Note on the target what somebody scaled it to: it is meant for the primary, and goes there from the note. */
-  | { readonly kind: "keepWish"; readonly replicas: number }
+  /** Note on the target what somebody scaled it to: it is meant for the primary, and goes there from the note. `unlessAutoscaled`: note it apart where an autoscaler does that. */
+  | { readonly kind: "keepWish"; readonly replicas: number; readonly unlessAutoscaled?: true }
   /** Pause a target as the webhook would have: its change waits until the primary serves. */
   | { readonly kind: "hold"; readonly revision: string }
   /** Let go of a target that is held paused. */

@@ -7,6 +7,7 @@ import { rest, throughGate } from "./rest.ts";
 import { perform } from "./round.ts";
 import { writeStatus } from "./status.ts";
 import type { Decision, Observation } from "./types.ts";
+import { givenReplicas } from "./wishes.ts";
 
 /** A new revision stands before the closed confirm-rollout gate. Taken back meanwhile, it leaves no trace; called off, it has failed. */
 export function waiting(seen: Observation): Decision {
@@ -22,7 +23,7 @@ export function waiting(seen: Observation): Decision {
   const refused = {
     canaryWeight: weightOf(seen.canary),
     lastAppliedSpec: target.revision,
-    release: { ...release, ...(target.replicas === undefined ? {} : { replicas: target.replicas }) },
+    release: { ...release, ...givenReplicas(target) },
   };
   return unlessCalledOff(seen, throughGate(seen, target), { release, refused });
 }

@@ -167,15 +167,22 @@ function targetFacts(
   const { lastAppliedSpec = "" } = canary.status ?? {};
   // Who changed a ConfigMap is not known: certainly not who wrote the template.
   const isTemplateChange = revision === lastAppliedSpec || template !== templatePart(lastAppliedSpec);
-  const wish = Number(marks[annotations.replicas]);
+  const wish = wholeNumber(marks[annotations.replicas]);
+  const autoscaledTo = wholeNumber(marks[annotations.autoscaledReplicas]);
   return {
     revision,
     ...common(canary, kind, target, "target", options),
     authorship: isTemplateChange ? authorshipOf(marks, kind.stamp?.(target) ?? template) : {},
-    ...(marks[annotations.replicas] !== undefined && Number.isInteger(wish) ? { wishedReplicas: wish } : {}),
+    ...(wish === undefined ? {} : { wishedReplicas: wish }),
+    ...(autoscaledTo === undefined ? {} : { autoscaledTo }),
     held: marks[annotations.held] !== undefined,
     unjudged: isUnjudged(canary, target, template),
   };
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  const number = Number(text);
+  return text !== undefined && Number.isInteger(number) ? number : undefined;
 }
 
 function isUnjudged(canary: Canary, target: RawObject, template: string): boolean {

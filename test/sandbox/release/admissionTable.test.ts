@@ -30,6 +30,7 @@ describe("what writers of a target meet", { skip: withoutKubectl }, () => {
     assert.deepEqual(seen.told, told, stage);
     assert.equal(desk.replicas(stage), replicas, stage);
   }
+  const wishOf = (stage: Stage) => desk.deployment(stage).metadata.annotations?.["weir.sh/replicas"];
   const untilPrimaryHas = (replicas: number) =>
     desk.until(`${replicas} replicas of the primary`, () => {
       return fieldsOf(desk.deployment("resting", "podinfo-primary")["spec"])["replicas"] === replicas;
@@ -121,8 +122,9 @@ describe("what writers of a target meet", { skip: withoutKubectl }, () => {
     ]);
     await untilPrimaryHas(2);
     await desk.untilTargetIsEmpty("resting");
-    const bigger = "podinfo is a canary: 2 lasts until the release ends; podinfo-primary follows spec.replicas";
+    const bigger = "podinfo is a canary: it has 2 until the release ends, then podinfo-primary gets them";
     accepted("running", await scale("running"), [bigger], 2);
+    await desk.until("the wish noted", () => wishOf("running") === "2");
     accepted("early", await scale("early"), [], 2);
     isUndisturbed();
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Client as HttpClient } from "undici";
 import { canaryResource, fieldsOf, knownKeys, type RawObject, type Resource } from "../../../api/index.ts";
 import { horizontalPodAutoscaler } from "../../../controller/scalers/hpa.ts";
@@ -37,6 +38,12 @@ describe("autoscalers", { concurrency: true }, () => {
     aRelease(namespace, {}, { autoscalerRef: { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", name } });
   const replicasOf = (namespace: string, name?: string): unknown =>
     cluster.deployment(namespace, name)["spec"]?.replicas;
+  const scale = (namespace: string, name: string, replicas: number) =>
+    cluster.api.mergePatch(
+      { resource: { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" }, namespace, name },
+      { spec: { replicas } },
+      { subresource: "scale" },
+    );
 
   async function withAutoscaler(namespace: string, ...scalers: readonly RawObject[]): Promise<void> {
     await cluster.addNamespace(namespace);
@@ -80,17 +87,7 @@ describe("autoscalers", { concurrency: true }, () => {
   it("a canary starts as big as the primary is, and the primary grows before everybody comes back", async () => {
     const autoscaler = anHpa("sized", "podinfo", {});
     await withAutoscaler("sized", autoscaler);
-    const scalePrimary = (replicas: number) =>
-      cluster.api.mergePatch(
-        {
-          resource: { group: "apps", version: "v1", plural: "deployments", kind: "Deployment" },
-          namespace: "sized",
-          name: "podinfo-primary",
-        },
-        { spec: { replicas } },
-        { subresource: "scale" },
-      );
-    await scalePrimary(3);
+    await scale("sized", "podinfo-primary", 3);
     await cluster.until(
       "three primaries",
       () => cluster.deployment("sized", "podinfo-primary")["status"]?.readyReplicas === 3,
@@ -106,7 +103,7 @@ describe("autoscalers", { concurrency: true }, () => {
     await cluster.untilTold("sized", "canary weight 25");
     assert.equal(replicasOf("sized"), 3);
     // As an autoscaler would that sees it idle.
-    await scalePrimary(1);
+    await scale("sized", "podinfo-primary", 1);
     await cluster.untilPhase("sized", "Succeeded");
     await cluster.untilTargetIsEmpty("sized");
     unfollow();
@@ -142,6 +139,41 @@ describe("autoscalers", { concurrency: true }, () => {
         ["share", 3],
         ["everybody", 3],
       ],
+    );
+  });
+
+  it("a target that is scaled by hand at rest is emptied again, and it is told who decides", async () => {
+    await withAutoscaler("byhand", anHpa("byhand", "podinfo", {}));
+    // Just after the bootstrap the autoscaler itself could have done it: then nothing is told.
+    const ended = Date.parse(cluster.canary("byhand").status?.lastTransitionTime ?? "");
+    await setTimeout(Math.max(0, ended + 5_500 - Date.now()));
+    await scale("byhand", "podinfo", 3);
+    await cluster.untilTold("byhand", "podinfo.byhand was scaled to 3 at rest: autoscaler podinfo decides");
+    await cluster.untilTargetIsEmpty("byhand");
+    assert.equal(replicasOf("byhand", "podinfo-primary"), 1);
+  });
+
+  it("a target that is scaled while its release runs: the primary gets that when it ends, and not what an autoscaler made of it", async () => {
+    await cluster.addNamespace("midway");
+    const url = "http://flagger-loadtester.midway/gate";
+    const webhooks = [{ name: "gate", type: "confirm-promotion", url: `${url}/check` }] as const;
+    await cluster.bootstrap(aRelease("midway", { webhooks }), { replicas: 2 });
+    await cluster.setImage("midway", "6.0.1");
+    await cluster.untilPhase("midway", "WaitingPromotion");
+    await scale("midway", "podinfo", 3);
+    const told = "podinfo.midway was scaled to 3 during its release: podinfo-primary gets that when it ends";
+    await cluster.untilTold("midway", told);
+    // It takes away at once what exceeds its bounds.
+    await cluster.apply(anHpa("midway", "unnamed", { maxReplicas: 1 }));
+    await cluster.until("its number noted apart", () => {
+      return cluster.deployment("midway").metadata.annotations?.["weir.sh/autoscaled-replicas"] === "1";
+    });
+    assert.equal(await cluster.post(`${url}/open`, { name: "podinfo", namespace: "midway" }), 202);
+    await cluster.untilPhase("midway", "Succeeded");
+    await cluster.until("the wish in the primary", () => replicasOf("midway", "podinfo-primary") === 3);
+    assert.deepEqual(
+      cluster.told.of("midway").filter((text) => text.includes("was scaled to 1")),
+      [],
     );
   });
 
@@ -182,7 +214,7 @@ describe("autoscalers", { concurrency: true }, () => {
       await cluster.setImage(namespace, "6.0.1");
       await cluster.untilTold(namespace, "canary iteration 1/2");
       assert.equal(scaler("podinfo-so")?.metadata.annotations?.[paused], undefined);
-      assert.equal(replicasOf(namespace), 1);
+      await cluster.until("one canary, as its trigger asks for", () => replicasOf(namespace) === 1);
       const callers = cluster.call(`http://podinfo-canary.${namespace}:9898/`, 20);
       await cluster.until("three canaries", () => cluster.deployment(namespace)["status"]?.readyReplicas === 3);
       await callers.stop();

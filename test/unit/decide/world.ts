@@ -22,6 +22,9 @@ export interface ModelWorkload {
   altered?: "drifted" | "meant";
   /** The number of replicas that is noted for the primary. */
   wish?: number;
+  /** An autoscaler that the Canary does not name looks after it. */
+  autoscaled?: true;
+  autoscaledTo?: number;
 }
 
 /** The target's autoscaler and what became of it. */
@@ -203,6 +206,7 @@ function seenWorkload(workload: ModelWorkload): Workload {
     held: workload.held,
     ...(workload.altered === undefined ? {} : { altered: workload.altered }),
     ...(workload.wish === undefined ? {} : { wishedReplicas: workload.wish }),
+    ...(workload.autoscaledTo === undefined ? {} : { autoscaledTo: workload.autoscaledTo }),
   };
 }
 
@@ -264,7 +268,10 @@ export function perform(world: World, action: Action): boolean {
       world.scaler.stray = false;
       return true;
     case "keepWish":
-      if (world.target !== undefined) world.target.wish = action.replicas;
+      if (world.target === undefined) return true;
+      if (action.unlessAutoscaled === true && world.target.autoscaled === true)
+        world.target.autoscaledTo = action.replicas;
+      else world.target.wish = action.replicas;
       return true;
     case "hold":
       if (world.target !== undefined) world.target.held = true;

@@ -134,7 +134,7 @@ test("scaling a target is admitted and explained", () => {
     ],
     [
       answer(1, 5, aCanary({ phase: "Progressing" })),
-      "Weir: podinfo is a canary: 5 lasts until the release ends; podinfo-primary follows spec.replicas",
+      "Weir: podinfo is a canary: it has 5 until the release ends, then podinfo-primary gets them",
     ],
     [
       answer(1, 5, aCanary({ phase: "Progressing", spec: { autoscalerRef: scaler } })),
