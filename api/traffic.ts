@@ -6,6 +6,16 @@ export interface Traffic {
   readonly mirror: boolean;
 }
 
+/** A route that its data plane has not taken over. */
+export interface NotAccepted {
+  /** The known text. */
+  readonly notAccepted: string;
+  /** It has taken an earlier version, and just not looked at this one yet. */
+  readonly pending?: boolean;
+  /** The split that is written there. */
+  readonly written?: Traffic;
+}
+
 /** Whether an object that we generate is as it should be. Weights of a route do not count here: see `Traffic`. */
 export type Fit = "absent" | "differs" | "fits";
 

@@ -72,6 +72,7 @@ export interface Loop {
 export function createLoop(options: LoopOptions): Loop {
   const lastRounds = new Map<string, number>();
   const told = new Map<string, string>();
+  const unaccepted = new Map<string, number>();
   const guards = { memory: createDriftMemory(options.clock), damper: createDamper(options.clock) };
   const asking = createAsking((key) => options.wakeAfter(key, 0));
 
@@ -88,6 +89,7 @@ export function createLoop(options: LoopOptions): Loop {
       if (canary === undefined) {
         lastRounds.delete(key);
         told.delete(key);
+        unaccepted.delete(key);
         guards.memory.forget(key);
         guards.damper.forget(key);
         asking.drop(key);
@@ -96,8 +98,9 @@ export function createLoop(options: LoopOptions): Loop {
         options.pods.forget(key);
         return;
       }
-      const seen = look(canary, options, lastRounds.get(key), answers ?? asking.known(key));
-      if (seen === undefined) return options.wakeAfter(key, echoMs);
+      const found = look(canary, options, lastRounds.get(key), answers ?? asking.known(key));
+      if (found === undefined) return options.wakeAfter(key, echoMs);
+      const seen = sinceUnaccepted(key, found, unaccepted);
       options.metrics.observe(key, seen);
       const decision = decide(seen);
       const { questions } = decision;
@@ -145,6 +148,18 @@ function look(
     lastRoundAt,
     answers,
   });
+}
+
+/** When a route began to wait for its router is nowhere to be read. Forgotten in a crash, it begins again. */
+function sinceUnaccepted(key: string, seen: Observation, known: Map<string, number>): Observation {
+  const { traffic, now } = seen;
+  if (traffic === undefined || !("notAccepted" in traffic) || traffic.pending !== true) {
+    known.delete(key);
+    return seen;
+  }
+  const unacceptedSince = known.get(key) ?? now;
+  known.set(key, unacceptedSince);
+  return { ...seen, unacceptedSince };
 }
 
 function sleep(key: string, decision: Decision, options: LoopOptions): void {

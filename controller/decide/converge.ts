@@ -1,6 +1,6 @@
 import type { Canary } from "../../api/index.ts";
 import { eventText } from "../../api/index.ts";
-import { observedTraffic, plannedTraffic, sameTraffic } from "./plan.ts";
+import { observedTraffic, plannedTraffic, sameTraffic, writtenTraffic } from "./plan.ts";
 import { endpointsQuestion, perform, wait } from "./round.ts";
 import { hold, holdForEndpoints, tellAtOnce } from "./status.ts";
 import type { Action, Decision, Observation, Readiness, Workload } from "./types.ts";
@@ -46,15 +46,22 @@ export function converge(seen: Observation): Decision | undefined {
 export function convergeTraffic(seen: Observation): Decision | undefined {
   const traffic = seen.traffic;
   if (traffic === undefined) return undefined;
-  if (!("primary" in traffic)) return hold(seen, traffic.notAccepted);
   const planned = plannedTraffic(seen.canary, seen.provider);
-  if (sameTraffic(traffic, planned)) return undefined;
+  const written = writtenTraffic(seen);
+  if (written === undefined || sameTraffic(written, planned)) return acceptance(seen);
   const gaining =
-    planned.canary > traffic.canary ? seen.target : planned.primary > traffic.primary ? seen.primary : undefined;
+    planned.canary > written.canary ? seen.target : planned.primary > written.primary ? seen.primary : undefined;
   if (gaining !== undefined && gaining.available === 0) return notReady(seen, gaining);
   if (gaining !== undefined && gaining === seen.primary && isTooSmall(seen, gaining))
     return perform({ kind: "scalePrimary", replicas: seen.primaryFloor ?? 0 });
   return perform({ kind: "shift", traffic: planned });
+}
+
+/** Waits for the router to take over what is written. Undefined when it has. */
+function acceptance(seen: Observation): Decision | undefined {
+  const { traffic, unacceptedSince } = seen;
+  if (traffic === undefined || "primary" in traffic) return undefined;
+  return hold(seen, traffic.notAccepted, undefined, unacceptedSince);
 }
 
 /** Whether the primary must grow before it takes the canary's traffic over. */

@@ -1,7 +1,7 @@
 import { apexName, canaryName, eventText, type Phase, primaryName } from "../../api/index.ts";
 import { namesOf } from "./converge.ts";
-import { observedTraffic, plannedTraffic } from "./plan.ts";
-import { drift } from "./round.ts";
+import { plannedTraffic, writtenTraffic } from "./plan.ts";
+import { drift, isClosedGate } from "./round.ts";
 import { conditionMessage } from "./status.ts";
 import type { Action, Decision, Observation } from "./types.ts";
 import { overruled } from "./wishes.ts";
@@ -66,16 +66,17 @@ function driftOf(seen: Observation, action: Action): readonly Action[] {
 }
 
 /**
- * Weights that were waited for (a pod that was not ready) come late without anybody's doing; the status says so. After a success nothing
- * is on its way any more: what the status waits for then is the router, which has not accepted somebody's edit yet.
+ * Weights that were waited for (a pod that was not ready) come late without anybody's doing; the status says so. After a success, and
+ * before a gate, none are on their way.
  */
 function weightsChanged(seen: Observation): readonly Action[] {
   const { canary, provider } = seen;
   const phase = canary.status?.phase ?? "";
-  const isLate = !done.has(phase) && (conditionMessage(seen, "Reconciling") ?? "") !== "";
+  const waitedFor = conditionMessage(seen, "Reconciling") ?? "";
+  const isLate = !done.has(phase) && waitedFor !== "" && !isClosedGate(waitedFor);
   if (!steady.has(phase) || isLate) return [];
   const { namespace } = namesOf(canary);
-  const has = observedTraffic(seen)?.canary ?? 0;
+  const has = writtenTraffic(seen)?.canary ?? 0;
   const planned = plannedTraffic(canary, provider).canary;
   return has === planned ? [] : [drift("route", eventText.weightsPutBack(apexName(canary), namespace, has, planned))];
 }

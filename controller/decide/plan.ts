@@ -119,6 +119,11 @@ export function observedTraffic(seen: Observation): Traffic | undefined {
   return seen.traffic !== undefined && "primary" in seen.traffic ? seen.traffic : undefined;
 }
 
+/** The split that stands in the route, whether or not the router has accepted it. */
+export function writtenTraffic({ traffic }: Observation): Traffic | undefined {
+  return traffic !== undefined && "notAccepted" in traffic ? traffic.written : traffic;
+}
+
 /** Hooks of one type, in the order of the Canary. */
 export function hooksOf(canary: Canary, type: ReturnType<typeof hookType>): readonly CanaryHook[] {
   return (analysisOf(canary).webhooks ?? []).filter((hook) => hookType(hook) === type);

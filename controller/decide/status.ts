@@ -59,9 +59,12 @@ const graceMs = 2_000;
  */
 const arrivalMs = 20_000;
 
-/** Something is on its way and must arrive first. Told when that takes longer than a moment, and when the reason is news. */
-export function hold(seen: Observation, text: string, recheckAt = Number.POSITIVE_INFINITY): Decision {
-  return holdUntil(seen, endOfGrace(seen), text, recheckAt);
+/**
+ * Something is on its way and must arrive first. Told when that takes longer than a moment, and when the reason is news. The moment begins
+ * with the last change of the status, or with `since`, when others have changed something later.
+ */
+export function hold(seen: Observation, text: string, recheckAt = Number.POSITIVE_INFINITY, since = 0): Decision {
+  return holdUntil(seen, Math.max(endOfGrace(seen), since + graceMs), text, recheckAt);
 }
 
 /** The same for what will not arrive by itself soon. */

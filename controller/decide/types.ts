@@ -5,6 +5,7 @@ import type {
   CanaryMetric,
   CanaryStatus,
   Fit,
+  NotAccepted,
   Phase,
   Readiness,
   Release,
@@ -73,7 +74,9 @@ export interface Observation {
   /** Services whose ready endpoints tell that the two can be reached; absent: no Service tells. */
   readonly endpoints: { readonly canary?: string; readonly primary?: string };
   /** What the route does now; undefined when there is none. `notAccepted`: the router has not taken it (yet). */
-  readonly traffic: Traffic | { readonly notAccepted: string } | undefined;
+  readonly traffic: Traffic | NotAccepted | undefined;
+  /** Since when, in milliseconds, the router has a version of the route before it that it has not looked at, as far as this process knows. */
+  readonly unacceptedSince?: number;
   /** Replicas a canary starts with: the primary's, or its scaler's minimum. */
   readonly canaryReplicas: number;
   /** A source autoscaler that would bring an emptied target back up, unless it is told to leave it alone. */

@@ -5,6 +5,7 @@ import {
   type Fields,
   fieldsOf,
   itemsOf,
+  type NotAccepted,
   numberOf,
   primaryName,
   type RawObject,
@@ -43,7 +44,7 @@ function isMirrorTo(filter: Fields, name: string): boolean {
  * The known text when a Gateway has refused the route or has not seen its newest generation. Parents that say nothing are no reason to
  * wait: not every implementation fills in a status, and another controller may have put its own entry there.
  */
-export function notAcceptedBy(live: RawObject): string | undefined {
+export function notAcceptedBy(live: RawObject): NotAccepted | undefined {
   const namespace = live.metadata.namespace ?? "";
   const generation = live.metadata.generation ?? 0;
   const wanted = itemsOf(fieldsOf(live["spec"])["parentRefs"]);
@@ -57,7 +58,8 @@ export function notAcceptedBy(live: RawObject): string | undefined {
       const observed = numberOf(accepted?.["observedGeneration"]) ?? 0;
       if (accepted !== undefined && (accepted["status"] !== "True" || observed < generation)) {
         const state = `status: ${String(accepted["status"])}, observed generation: ${observed}, current generation: ${generation}`;
-        return `HTTPRoute ${live.metadata.name}.${namespace} parent ${String(parent["name"])} is not ready (${state})`;
+        const notAccepted = `HTTPRoute ${live.metadata.name}.${namespace} parent ${String(parent["name"])} is not ready (${state})`;
+        return { notAccepted, ...(accepted["status"] === "True" ? { pending: true } : {}) };
       }
     }
   }

@@ -74,8 +74,9 @@ function gatewayApiRouter(dialect: Dialect): Router {
       if (live === undefined) {
         return undefined;
       }
-      const why = dialect.acceptance ? notAcceptedBy(live) : undefined;
-      return why === undefined ? readRules(canary, live) : { notAccepted: why };
+      const written = readRules(canary, live);
+      const refusal = dialect.acceptance ? notAcceptedBy(live) : undefined;
+      return refusal === undefined ? written : definedOnly({ ...refusal, written });
     },
     fit: (canary, objects) => fit(dialect, canary, objects(refOf(canary))),
     render(canary, traffic, objects) {

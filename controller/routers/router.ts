@@ -1,10 +1,10 @@
-import type { Canary, Fit, ObjectRef, RawObject, Resource, Traffic } from "../../api/index.ts";
+import type { Canary, Fit, NotAccepted, ObjectRef, RawObject, Resource, Traffic } from "../../api/index.ts";
 
 /** Looks an object up in what was read before. Undefined: it does not exist. */
 export type Objects = (ref: ObjectRef) => RawObject | undefined;
 
 /** What `read` finds: the split in force, nothing to read, or a route that its data plane has not taken over (yet). */
-export type RouteState = Traffic | undefined | { readonly notAccepted: string };
+export type RouteState = Traffic | undefined | NotAccepted;
 
 /**
  * Turns a split of traffic into objects of one routing project and back. Pure and total: the controller does the reading

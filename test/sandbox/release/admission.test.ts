@@ -182,9 +182,17 @@ describe("with the webhook server gone", () => {
     cluster = await startReleaseCluster();
     [server] = await Promise.all([cluster.startServer(), cluster.startController()]);
     await cluster.bootstrap(aRelease("open"));
+    const url = "http://flagger-loadtester.routed/gate/check";
+    await cluster.bootstrap(aRelease("routed", { webhooks: [{ name: "gate", type: "confirm-promotion", url }] }));
     await server.stop();
   });
   after(() => cluster.stop());
+
+  /** What the status announced last has been done: what differs from here on, others did. */
+  async function untilSettled(namespace: string): Promise<void> {
+    const moved = Date.parse(cluster.canary(namespace).status?.lastTransitionTime ?? "");
+    await setTimeout(Math.max(0, moved + 3_500 - Date.now()));
+  }
 
   it("Deployments are writable and their releases safe", async () => {
     const visitors = cluster.visit("open.example.com");
@@ -206,9 +214,7 @@ describe("with the webhook server gone", () => {
     const service = { resource: { group: "", version: "v1", plural: "services", kind: "Service" }, namespace: "open" };
     const selector = () => cluster.look.get("services", "open", "podinfo")?.["spec"].selector.app;
     const isOurs = () => selector() === "podinfo-primary";
-    // The end of the release before has settled: what differs from here on, others did.
-    const ended = Date.parse(cluster.canary("open").status?.lastTransitionTime ?? "");
-    await setTimeout(Math.max(0, ended + 3_500 - Date.now()));
+    await untilSettled("open");
     for (let round = 0; round < 5; round++) {
       await cluster.api.mergePatch({ ...service, name: "podinfo" }, { spec: { selector: { app: "podinfo" } } });
       await cluster.until("the selector put back", isOurs);
@@ -220,6 +226,44 @@ describe("with the webhook server gone", () => {
     await cluster.untilTold("open", "podinfo.open was scaled to 3 at rest: that goes to podinfo-primary");
     await cluster.untilTargetIsEmpty("open");
     assert.equal(cluster.told.of("open").filter((message) => message === text).length, 1);
+  });
+
+  /** Edits the weights of the route, and follows what becomes of them: the share of the canary in every version of its spec. */
+  async function sharesAfterEdit(share: number, planned: number): Promise<readonly (number | undefined)[]> {
+    const shares = new Map<number, number | undefined>();
+    const before = cluster.canary("routed").metadata.resourceVersion;
+    const unfollow = cluster.look.watch("httproutes.gateway.networking.k8s.io", ({ object: { metadata } }) => {
+      if (metadata.namespace === "routed") shares.set(metadata.generation ?? 0, cluster.routed("routed"));
+    });
+    shares.clear();
+    const route = cluster.look.get("httproutes.gateway.networking.k8s.io", "routed", "podinfo") as RawObject;
+    const edited = JSON.parse(JSON.stringify(fieldsOf(route["spec"])["rules"]), (key, value) =>
+      key === "backendRefs"
+        ? value.map((each: { name: string }) => ({
+            ...each,
+            weight: each.name === "podinfo-canary" ? share : 100 - share,
+          }))
+        : value,
+    );
+    const ref = { resource: resourceOf(route), namespace: "routed", name: "podinfo" };
+    await cluster.api.mergePatch(ref, { spec: { rules: edited } });
+    const text = `The route of podinfo.routed gave the canary ${share}% where ${planned}% is planned: put back`;
+    await cluster.untilTold("routed", `${text} (last written by kubectl)`);
+    await cluster.until("the weights put back", () => cluster.routed("routed") === planned);
+    unfollow();
+    // Nothing waited for the router, which would stand in the status.
+    assert.equal(cluster.canary("routed").metadata.resourceVersion, before);
+    return [...shares.values()];
+  }
+
+  it("weights of a route are put back at once, at rest and while a release runs", async () => {
+    await untilSettled("routed");
+    assert.deepEqual(await sharesAfterEdit(40, 0), [40, 0]);
+    await cluster.setImage("routed", "6.0.1");
+    await cluster.untilPhase("routed", "WaitingPromotion");
+    await untilSettled("routed");
+    assert.deepEqual(await sharesAfterEdit(90, 50), [90, 50]);
+    assert.equal(cluster.canary("routed").status?.phase, "WaitingPromotion");
   });
 
   it("ports of a Service are put back, though the API server would not merge them with ours, and it is told who", async () => {
