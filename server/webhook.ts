@@ -12,6 +12,7 @@ import { contextOf, createWebhookServer, listen } from "./listen.ts";
 import { createLookAround } from "./lookAround.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Options } from "./options.ts";
+import { notReady } from "./readiness.ts";
 import { routes } from "./routes.ts";
 import { createStatusServer } from "./statusApp.ts";
 
@@ -33,8 +34,7 @@ export interface WebhookParts {
 const mostInFlight = 200;
 
 /** How far the start has come. */
-interface Progress {
-  /** When the serving certificate ends; undefined until there is one. */
+interface Start {
   notAfter: Date | undefined;
   published: boolean;
 }
@@ -43,10 +43,11 @@ interface Progress {
 export async function runWebhook(parts: WebhookParts): Promise<void> {
   const { options, log, signals, cache } = parts;
   const metrics = createMetrics();
-  const progress: Progress = { notAfter: undefined, published: false };
+  const start: Start = { notAfter: undefined, published: false };
   const status = createStatusServer({
     metrics,
-    notReady: () => notReady(signals, cache, progress),
+    notReady: () =>
+      notReady({ ...start, stopping: signals.stop.aborted, hasIndex: cache.index() !== undefined }, new Date()),
     refresh: () => {
       for (const { resource, hasSynced, size } of cache.stores) {
         metrics.watch(resource.plural, hasSynced, size);
@@ -56,13 +57,13 @@ export async function runWebhook(parts: WebhookParts): Promise<void> {
   try {
     const metricsPort = await listen(status, options.host, options.metricsPort, "--metrics-port");
     log.info("starting", { host: options.host, metricsPort });
-    await admit(parts, metrics, progress);
+    await admit(parts, metrics, start);
   } finally {
     await closeNow(status);
   }
 }
 
-async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress): Promise<void> {
+async function admit(parts: WebhookParts, metrics: Metrics, start: Start): Promise<void> {
   const { options, log, signals, cache, api } = parts;
   const lookAround = createLookAround(api, options.readSecrets);
   const draining = () => signals.stop.aborted;
@@ -84,7 +85,7 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
   try {
     const renewed = ({ pair, notAfter }: Serving) => {
       webhook.setSecureContext(contextOf(pair, callers?.ca));
-      progress.notAfter = notAfter;
+      start.notAfter = notAfter;
       metrics.certificate(notAfter);
       log.info("certificate", { notAfter: notAfter.toISOString() });
     };
@@ -94,9 +95,9 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
       return;
     }
     log.info("listening", { host: options.host, port });
-    keepRotating(certificates, () => progress.published, { options, log, signal: signals.stop });
+    keepRotating(certificates, () => start.published, { options, log, signal: signals.stop });
     await Promise.race([cache.synced, aborted(signals.stop)]);
-    progress.published = await publish(certificates, options, log, signals.stop);
+    start.published = await publish(certificates, options, log, signals.stop);
     await aborted(signals.stop);
     log.info("going down", { drainSeconds: options.drainSeconds });
     await drain(webhook, options.drainSeconds, signals.hurry);
@@ -104,22 +105,6 @@ async function admit(parts: WebhookParts, metrics: Metrics, progress: Progress):
     await closeNow(webhook);
     await recorder.stop();
   }
-}
-
-function notReady({ stop }: StopSignals, cache: CanaryCache, progress: Progress): string | undefined {
-  if (stop.aborted) {
-    return "going down";
-  }
-  if (progress.notAfter === undefined) {
-    return "there is no certificate yet: the API server does not answer, or the files are not there";
-  }
-  if (new Date() >= progress.notAfter) {
-    return `the serving certificate has expired at ${progress.notAfter.toISOString()}`;
-  }
-  if (cache.index() === undefined) {
-    return "the cache of canaries is not complete yet";
-  }
-  return progress.published ? undefined : "the authority is not published yet";
 }
 
 /** With `--port 0` nobody can know the URL's port beforehand. */
