@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { canaryResource, fieldsOf, type RawObject } from "../../../api/index.ts";
+import { canaryResource, fieldsOf, type RawObject, type Resource } from "../../../api/index.ts";
 import { type SkippingClock, skippingClock } from "../../unit/skippingClock.ts";
 import { controllerUser, type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
 import { aRelease, podinfo, withEnvironment } from "./manifests.ts";
@@ -97,5 +97,65 @@ describe("the cost of a canary", () => {
     });
     assert.equal(queries - asked, 3);
     await cluster.untilPhase("cost", "Succeeded");
+    await cluster.untilTargetIsEmpty("cost");
+  });
+
+  const services: Resource = { group: "", version: "v1", plural: "services", kind: "Service" };
+  const routes = { group: "gateway.networking.k8s.io", version: "v1", plural: "httproutes", kind: "HTTPRoute" };
+  const isPutBack = () => cluster.look.get("services", "cost", "podinfo")?.["spec"].selector.app === "podinfo-primary";
+  /** As a tool does that holds the chart for the truth. */
+  const resetService = () =>
+    cluster.api.mergePatch(
+      { resource: services, namespace: "cost", name: "podinfo" },
+      { spec: { selector: { app: "podinfo" } } },
+    );
+
+  it("a tool that resets Service and route again and again: a request for each of its writes, an event for each object", async () => {
+    // The end of the release has settled, and what was put right in it counts no more.
+    clock.skip(15_000);
+    await cluster.untilTold("cost", "Promotion completed!");
+    const spec = cluster.look.get("httproutes.gateway.networking.k8s.io", "cost", "podinfo")?.["spec"];
+    for (let turn = 0; turn < 30; turn++) await glance();
+    const weighted = (name: string, weight: number) => ({ name, port: 9898, weight });
+    const backendRefs = [weighted("podinfo-primary", 0), weighted("podinfo-canary", 100)];
+    const rules = spec.rules.map((rule: object) => ({ ...rule, backendRefs }));
+    const { resourceVersion } = cluster.canary("cost").metadata;
+    const before = count();
+    for (let round = 0; round < 10; round++) {
+      await resetService();
+      await cluster.until("the Service put back", isPutBack);
+      await cluster.api.mergePatch({ resource: routes, namespace: "cost", name: "podinfo" }, { spec: { rules } });
+      await cluster.until("the route put back", () => cluster.routed("cost") === 0);
+    }
+    await cluster.untilTold("cost", "Service podinfo.cost was changed: put back");
+    await cluster.untilTold("cost", "The route of podinfo.cost gave the canary 100% where 0% is planned: put back");
+    // The skipped time may have ended a watch, which begins again.
+    const spent = Object.entries(since(before)).filter(([what]) => !what.startsWith("watch "));
+    assert.deepEqual(Object.fromEntries(spent), {
+      // Who did it is looked up once.
+      "list services": 1,
+      "list httproutes": 1,
+      "patch services": 10,
+      "patch httproutes": 10,
+      "create events": 2,
+    });
+    assert.equal(cluster.canary("cost").metadata.resourceVersion, resourceVersion);
+  });
+
+  it("a tool that answers each repair at once: twenty repairs in ten seconds, and no storm", async () => {
+    clock.skip(10_000);
+    const before = count();
+    const writes: Promise<unknown>[] = [];
+    const unfollow = cluster.look.watch("services", ({ object: { metadata } }) => {
+      if (metadata.namespace === "cost" && metadata.name === "podinfo" && isPutBack()) writes.push(resetService());
+    });
+    await cluster.until("twenty repairs", () => since(before)["patch services"] === 20);
+    await cluster.until("the answer to the last of them", () => !isPutBack());
+    for (let turn = 0; turn < 30; turn++) await glance();
+    assert.equal(since(before)["patch services"], 20);
+    unfollow();
+    clock.skip(10_000);
+    await cluster.until("the Service put back, once the time is over", isPutBack);
+    await Promise.all(writes);
   });
 });
