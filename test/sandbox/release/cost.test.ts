@@ -142,20 +142,21 @@ describe("the cost of a canary", () => {
     assert.equal(cluster.canary("cost").metadata.resourceVersion, resourceVersion);
   });
 
-  it("a tool that answers each repair at once: twenty repairs in ten seconds, and no storm", async () => {
+  it("a tool that answers each repair at once: twenty repairs, then two a second", async () => {
     clock.skip(10_000);
     const before = count();
+    const began = clock.monotonicMs();
     const writes: Promise<unknown>[] = [];
     const unfollow = cluster.look.watch("services", ({ object: { metadata } }) => {
       if (metadata.namespace === "cost" && metadata.name === "podinfo" && isPutBack()) writes.push(resetService());
     });
-    await cluster.until("twenty repairs", () => since(before)["patch services"] === 20);
-    await cluster.until("the answer to the last of them", () => !isPutBack());
-    for (let turn = 0; turn < 30; turn++) await glance();
-    assert.equal(since(before)["patch services"], 20);
+    const repairs = () => since(before)["patch services"] ?? 0;
+    await cluster.until("twenty repairs", () => repairs() >= 20);
+    for (let turn = 0; turn < 300; turn++) await glance();
+    const allowed = 21 + (clock.monotonicMs() - began) / 500;
+    assert.ok(repairs() <= allowed, `${repairs()} repairs, ${allowed} allowed`);
     unfollow();
-    clock.skip(10_000);
-    await cluster.until("the Service put back, once the time is over", isPutBack);
+    await cluster.until("the Service put back once more", isPutBack);
     await Promise.all(writes);
   });
 });
