@@ -1,5 +1,7 @@
+import { openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
+import type { Audit } from "./apiserver/audit.ts";
 import { main as runFault } from "./faults/command.ts";
 import type { GatewayAddress } from "./network/gateways.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "./start.ts";
@@ -15,6 +17,7 @@ usage: weir sandbox [options]
   --data DIR           keep the state in this folder, for the next start (default: in memory); give --port as well, so that
                        clients find it again
   --nodes N            number of nodes (default: 1)
+  --audit-log FILE     append a line of JSON for every write, with what webhooks said for the audit log (audit.k8s.io/v1)
   --no-prometheus      answer metrics queries from the embedded store, even when the program prometheus is installed
   --json               print one line of JSON with the addresses instead of text
   --verbose            log to stderr, as JSON lines
@@ -67,6 +70,7 @@ function readFlags(args: string[], searchPath: string): Flags {
       kubeconfig: { type: "string" },
       user: { type: "string", multiple: true, default: [] },
       data: { type: "string" },
+      "audit-log": { type: "string" },
       nodes: { type: "string", default: "1" },
       "no-prometheus": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -88,10 +92,16 @@ function readFlags(args: string[], searchPath: string): Flags {
     ...(values.data === undefined ? {} : { data: values.data }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     users: values.user,
+    ...(values["audit-log"] === undefined ? {} : { audited: auditInto(values["audit-log"]) }),
     ...(values["no-prometheus"] ? {} : { searchPath }),
     ...(values.verbose ? { log: (line) => process.stderr.write(`${JSON.stringify(line)}\n`) } : {}),
   };
   return { options, json: values.json, help: values.help };
+}
+
+function auditInto(file: string): Audit {
+  const log = openSync(file, "a", 0o600);
+  return (event) => void writeSync(log, `${JSON.stringify(event)}\n`);
 }
 
 async function announce(sandbox: Sandbox, json: boolean): Promise<void> {

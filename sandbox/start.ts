@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Audit } from "./apiserver/audit.ts";
 import type { Observer } from "./apiserver/authorization/authorizer.ts";
 import { startApiServer } from "./apiserver/server.ts";
 import type { ApiServer, Client, LogLine, UserInfo } from "./apiserver/types.ts";
@@ -33,6 +34,8 @@ export interface SandboxOptions {
   readonly log?: (line: LogLine) => void;
   /** Told of every request that was allowed or refused. */
   readonly decided?: Observer;
+  /** Told of every write that was let in, once it is answered. */
+  readonly audited?: Audit;
   /** Told of every port that a Gateway opens. */
   readonly gatewayOpened?: (gateway: GatewayAddress) => void;
 }
@@ -92,6 +95,7 @@ async function assemble(options: SandboxOptions, undo: Step[]): Promise<Omit<San
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(keeping === undefined ? {} : { kept: keeping.kept }),
     ...(options.decided === undefined ? {} : { decided: options.decided }),
+    ...(options.audited === undefined ? {} : { audited: options.audited }),
   });
   undo.push(() => apiServer.stop());
   const folder = await mkdtemp(join(tmpdir(), "weir-sandbox-"));

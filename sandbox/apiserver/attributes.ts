@@ -32,6 +32,7 @@ export function attributesOf(
     options: choices.document,
     object,
     oldObject,
+    ...(call.annotate === undefined ? {} : { annotate: call.annotate }),
   };
 }
 

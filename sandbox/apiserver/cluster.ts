@@ -1,3 +1,4 @@
+import type { Annotate } from "./audit.ts";
 import type { Authorizer } from "./authorization/authorizer.ts";
 import { convertEvent, isEvents } from "./events.ts";
 import type { Registry } from "./registry.ts";
@@ -21,6 +22,8 @@ export interface Call {
   /** Decides the field manager when the request names none. */
   readonly userAgent: string;
   readonly warn: (text: string) => void;
+  /** Takes what webhooks say for the audit log, where there is one. */
+  readonly annotate?: Annotate;
 }
 
 /** Nothing stands between a request and the store. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { actionDocument, admitAction, resourceOfReview, reviewDocument } from "./actions.ts";
 import { Answer } from "./answer.ts";
 import { programOf } from "./attributes.ts";
+import { type Audit, follow } from "./audit.ts";
 import { authenticate } from "./auth.ts";
 import { actingUser } from "./authorization/impersonation.ts";
 import { questionOf } from "./authorization/requests.ts";
@@ -35,6 +36,7 @@ export interface Frontend {
   readonly witnesses: Witnesses;
   readonly count: (user: string, what: string) => void;
   readonly log: (line: LogLine) => void;
+  readonly audit: Audit | undefined;
   readonly podLog: PodLog;
   readonly documents: OpenApiDocuments;
   readonly streams: Set<WatchStream>;
@@ -111,11 +113,13 @@ async function route(frontend: Frontend, exchange: Exchange, pathname: string): 
   const resolved = resolveRequest(frontend.cluster.registry, parsed, request.method ?? "GET", watching);
   if (resolved === undefined) return answer.nowhere();
   frontend.count(user.username, countedAs(resolved));
+  const asked = { request: resolved, user, userAgent: headerOf(request, "user-agent") ?? "" };
+  const { audit } = frontend;
+  const isAudited = audit !== undefined && !["get", "list", "watch"].includes(resolved.verb);
   const call: Call = {
-    request: resolved,
-    user,
-    userAgent: headerOf(request, "user-agent") ?? "",
+    ...asked,
     warn: (text) => answer.warn(text),
+    ...(isAudited ? { annotate: follow(audit, asked, request, exchange.response, frontend.cluster.now) } : {}),
   };
   const deprecation = resolved.resource.deprecation?.(resolved.version);
   if (deprecation !== undefined) answer.warn(deprecation);

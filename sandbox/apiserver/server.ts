@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { endpointOf } from "./admission/configurations.ts";
 import { WebhookTransport } from "./admission/transport.ts";
 import { createAdmission } from "./admission/webhooks.ts";
+import type { Audit } from "./audit.ts";
 import { groupsOf, renderKubeconfig, Tokens, withAuthenticated } from "./auth.ts";
 import { startAggregation } from "./authorization/aggregation.ts";
 import { Authorizer, type Observer } from "./authorization/authorizer.ts";
@@ -34,6 +35,8 @@ export interface ApiServerOptions {
   readonly issuer?: string;
   /** Told of every request that was allowed or refused. */
   readonly decided?: Observer;
+  /** Told of every write that was let in, once it is answered. */
+  readonly audited?: Audit;
   /** What the cluster goes on from and keeps its writes in. Default: nothing, and all is forgotten at the end. */
   readonly kept?: KeptCluster;
 }
@@ -82,6 +85,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     witnesses: { authorizer, tokens, accounts: accountTokens(store, now, options) },
     count: requests.add,
     log: options.log,
+    audit: options.audited,
     documents: new OpenApiDocuments(registry),
     streams: new Set<WatchStream>(),
     interference,

@@ -262,6 +262,8 @@ export interface AdmissionAttributes {
   /** Undefined on DELETE. In the version of the request; for subresource `scale` an autoscaling/v1 Scale. */
   readonly object: KubeObject | undefined;
   readonly oldObject: KubeObject | undefined;
+  /** Takes what webhooks say for the audit log. */
+  readonly annotate?: (key: string, value: string) => void;
 }
 
 /** Webhooks (and what else stands between a request and the store). */

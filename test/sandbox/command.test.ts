@@ -2,11 +2,16 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
-import { dirname } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { Agent, request } from "undici";
+import { createApi } from "../../controller/kube/api.ts";
+import { loadKubeConfig } from "../../controller/kube/config.ts";
+import { createTransport } from "../../controller/kube/transport.ts";
 
 interface Ended {
   readonly code: number | null;
@@ -52,6 +57,41 @@ describe("weir sandbox", { timeout: 30_000 }, () => {
       assert.equal(existsSync(dirname(said.kubeconfig)), false);
     });
   }
+
+  test("writes a line for each write into --audit-log, and none for who only looks", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "weir-audit-"));
+    const file = join(folder, "audit.log");
+    const { child, ended, firstLine } = run("--json", "--no-prometheus", "--audit-log", file);
+    const { kubeconfig } = JSON.parse(await firstLine);
+    const transport = createTransport(await loadKubeConfig({ path: kubeconfig, env: {} }), { userAgent: "kubectl/1" });
+    const api = createApi(transport);
+    const resource = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap" };
+    const metadata = { name: "settings", namespace: "default" };
+    await api.list(resource, { namespace: "default" });
+    await api.create(resource, { apiVersion: "v1", kind: "ConfigMap", metadata });
+    await transport.close();
+    child.kill("SIGTERM");
+    assert.equal((await ended).code, 0);
+    const [line = "", ...others] = (await readFile(file, "utf8")).trim().split("\n");
+    await rm(folder, { recursive: true });
+    assert.deepEqual(others, []);
+    const { auditID, requestReceivedTimestamp, stageTimestamp, user, requestURI, ...event } = JSON.parse(line);
+    assert.match(auditID, /^[0-9a-f-]{36}$/);
+    for (const time of [requestReceivedTimestamp, stageTimestamp]) assert.match(time, /T\d\d:\d\d:\d\d\.\d{6}Z$/);
+    assert.equal(user.username, "admin");
+    assert.match(requestURI, /^\/api\/v1\/namespaces\/default\/configmaps/);
+    assert.deepEqual(event, {
+      kind: "Event",
+      apiVersion: "audit.k8s.io/v1",
+      level: "Metadata",
+      stage: "ResponseComplete",
+      verb: "create",
+      sourceIPs: ["127.0.0.1"],
+      userAgent: "kubectl/1",
+      objectRef: { resource: "configmaps", namespace: "default", apiVersion: "v1" },
+      responseStatus: { metadata: {}, code: 201 },
+    });
+  });
 
   test("says in one line that its port is in use", async () => {
     const holder = createServer().listen(0, "127.0.0.1");

@@ -105,6 +105,7 @@ export interface Verdict {
   readonly allowed: boolean;
   readonly status: Partial<Status> | undefined;
   readonly warnings: readonly string[];
+  readonly auditAnnotations: Readonly<Record<string, string>>;
   readonly patchType: string;
   /** The patch as text; empty when there is none. */
   readonly patch: string;
@@ -115,6 +116,7 @@ interface RawResponse {
   allowed?: unknown;
   status?: Partial<Status>;
   warnings?: unknown;
+  auditAnnotations?: Readonly<Record<string, string>> | null;
   patch?: unknown;
   patchType?: unknown;
 }
@@ -140,6 +142,7 @@ export function verdictOf(body: string, uid: string, kind: Kind): Verdict {
     allowed: response.allowed === true,
     status: response.status,
     warnings: warnings.filter((warning): warning is string => typeof warning === "string"),
+    auditAnnotations: response.auditAnnotations ?? {},
     patchType: typeof response.patchType === "string" ? response.patchType : "",
     patch: Buffer.from(patch, "base64").toString("utf8"),
   };

@@ -37,6 +37,13 @@ export interface WebhookAdmission extends Admission {
 
 type Warn = (text: string) => void;
 
+/** A question for a webhook. */
+interface Asked {
+  readonly request: ReviewRequest;
+  readonly version: string;
+  readonly annotate: AdmissionAttributes["annotate"];
+}
+
 /** Admission by the webhook configurations in the store. Costs nothing while there are none. */
 export function createAdmission(options: AdmissionOptions): WebhookAdmission {
   const mutating = new Configurations(options.store, "mutating");
@@ -68,17 +75,13 @@ class Caller {
   }
 
   /** The question for a webhook, or undefined when rules, selectors or conditions leave the write out. */
-  question(
-    webhook: Webhook,
-    attributes: AdmissionAttributes,
-    object: KubeObject | undefined,
-  ): { request: ReviewRequest; version: string } | undefined {
+  question(webhook: Webhook, attributes: AdmissionAttributes, object: KubeObject | undefined): Asked | undefined {
     const version = matchedVersion(webhook, attributes, object, this.#options.store);
     if (version === undefined) return undefined;
     const request = reviewRequest(attributes, version, object);
     const authorize = this.#options.authorize ?? mastersOnly;
     const outcome = evaluateConditions(webhook.conditions, request, attributes, authorize);
-    if (outcome === "call") return { request, version };
+    if (outcome === "call") return { request, version, annotate: attributes.annotate };
     if (outcome === "skip" || webhook.failsOpen) return undefined;
     throw forbidden(attributes.resource, attributes.name, outcome.failed);
   }
@@ -87,7 +90,7 @@ class Caller {
   async ask<T>(
     webhook: Webhook,
     kind: Kind,
-    request: ReviewRequest,
+    { request, annotate }: Asked,
     warn: Warn,
     use: (verdict: Verdict) => T,
   ): Promise<T | undefined> {
@@ -101,6 +104,7 @@ class Caller {
       });
       const verdict = verdictOf(body, request.uid, kind);
       for (const warning of verdict.warnings) warn(warning);
+      for (const [key, value] of Object.entries(verdict.auditAnnotations)) annotate?.(`${webhook.name}/${key}`, value);
       if (!verdict.allowed) throw denial(webhook.name, verdict.status);
       return use(verdict);
     } catch (error) {
@@ -138,7 +142,7 @@ async function mutate(
       if (asked === undefined) continue;
       const before = object;
       const change = (verdict: Verdict) => changed(webhook, attributes, before, asked.version, verdict, warn);
-      const next = await caller.ask(webhook, "mutating", asked.request, warn, change);
+      const next = await caller.ask(webhook, "mutating", asked, warn, change);
       if (next !== undefined) {
         const settled = reset(next);
         if (!jsonEqual(settled, object)) {
@@ -189,7 +193,7 @@ async function validate(
   await Promise.all(
     questions.map(async ({ webhook, asked }) => {
       try {
-        await caller.ask(webhook, "validating", asked.request, warn, () => undefined);
+        await caller.ask(webhook, "validating", asked, warn, () => undefined);
       } catch (error) {
         refusals.push(error);
       }

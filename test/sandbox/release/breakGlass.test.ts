@@ -7,6 +7,7 @@ import { type RawObject, type Resource, WeirError } from "../../../api/index.ts"
 import { type Api, createApi } from "../../../controller/kube/api.ts";
 import { loadKubeConfig } from "../../../controller/kube/config.ts";
 import { createTransport } from "../../../controller/kube/transport.ts";
+import type { AuditEvent } from "../../../sandbox/apiserver/audit.ts";
 import { type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
 import { aRelease } from "./manifests.ts";
 import type { Measured } from "./weir.ts";
@@ -42,6 +43,7 @@ describe("breaking the glass", () => {
   let server: Measured;
   let dev: Api;
   let oncall: Api;
+  const audited: AuditEvent[] = [];
   const editor = { apiGroups: ["apps", ""], resources: ["deployments", "services"], verbs: ["*"] };
   const breaker = {
     apiGroups: ["flagger.app"],
@@ -51,7 +53,7 @@ describe("breaking the glass", () => {
   };
 
   before(async () => {
-    cluster = await startReleaseCluster();
+    cluster = await startReleaseCluster({ audited: (event) => audited.push(event) });
     [server] = await Promise.all([cluster.startServer(), cluster.startController()]);
     await cluster.bootstrap(aRelease(namespace));
     await cluster.apply(...role("dev", [editor]), ...role("oncall", [editor, breaker]));
@@ -95,7 +97,7 @@ describe("breaking the glass", () => {
     assert.equal(await bypassed(), 0);
   });
 
-  it("with both it passes, and is seen: a warning, an event, a count", async () => {
+  it("with both it passes, and is seen: a warning, an event, a count, a line of the audit log", async () => {
     await oncall.mergePatch(primary, reason("outage"));
     const warnings: string[] = [];
     await oncall.jsonPatch(primary, image("6.0.9"), { onWarning: (text) => warnings.push(text) });
@@ -103,6 +105,24 @@ describe("breaking the glass", () => {
     assert.equal(imageOf(), "6.0.9");
     assert.equal(await bypassed(), 1);
     await cluster.untilTold(namespace, "oncall wrote Deployment podinfo-primary past the protection of canary podinfo");
+    const writes = audited.filter(
+      ({ objectRef: { name }, user }) => name === primary.name && user.username === "oncall",
+    );
+    const webhook = "deployments.apps.weir.sh";
+    assert.deepEqual(
+      writes.map(({ verb, responseStatus: { code }, annotations = {} }) => [
+        verb,
+        code,
+        annotations[`${webhook}/outcome`],
+        annotations[`${webhook}/canary`],
+        annotations[`${webhook}/fields`],
+      ]),
+      [
+        ["patch", 422, "OwnedFieldsRefused", "podinfo", "spec.template"],
+        ["patch", 200, "Unchanged", undefined, undefined],
+        ["patch", 200, "Bypassed", "podinfo", "spec.template"],
+      ],
+    );
   });
 
   it("the template of a primary is left as it was written, and the next promotion overwrites it", async () => {
