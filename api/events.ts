@@ -64,6 +64,8 @@ export const eventText = {
     `${at(target, ns)} was scaled to ${replicas} at rest: that goes to ${target}-primary, and ${target} back to 0`,
   scaledInRelease: (target: string, ns: string, replicas: number) =>
     `${at(target, ns)} was scaled to ${replicas} during its release: ${target}-primary gets that when it ends`,
+  scaledAway: (target: string, ns: string, replicas: number) =>
+    `${at(target, ns)} was scaled to 0 while it serves: back to ${replicas}`,
   scaledDespite: (target: string, ns: string, replicas: number, scaler: string) =>
     `${at(target, ns)} was scaled to ${replicas} at rest: autoscaler ${scaler} decides, and ${target} is back at 0`,
   eventHookFailed: (hook: string, error: string) => `Event hook ${hook} failed ${error}`,

@@ -10,7 +10,7 @@ import { stalled, writeStatus } from "./status.ts";
 import { terminating } from "./terminating.ts";
 import type { Decision, Observation } from "./types.ts";
 import { waiting } from "./waiting.ts";
-import { scaledInRelease } from "./wishes.ts";
+import { broughtBack, scaledInRelease } from "./wishes.ts";
 
 /**
  * The release machine: from one look at the world to what shall be done about it. Total, deterministic, without I/O or clock.
@@ -38,14 +38,14 @@ function decided(seen: Observation): Decision {
     case "Initialized":
     case "Succeeded":
     case "Failed":
-      return rest(seen);
+      return broughtBack(seen) ?? rest(seen);
     case "Waiting":
-      return scaledInRelease(seen) ?? waiting(seen);
+      return broughtBack(seen) ?? scaledInRelease(seen) ?? waiting(seen);
     case "Progressing":
     case "WaitingPromotion":
       return scaledInRelease(seen) ?? progressing(seen);
     case "Promoting":
-      return scaledInRelease(seen) ?? promoting(seen);
+      return broughtBack(seen) ?? scaledInRelease(seen) ?? promoting(seen);
     case "Finalising":
       return scaledInRelease(seen) ?? finalising(seen);
     // Left behind by a deletion that was undone by hand (finalizers edited): start over, nothing is lost by that.

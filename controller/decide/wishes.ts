@@ -51,6 +51,15 @@ export function scaledInRelease(seen: Observation): Decision | undefined {
   );
 }
 
+/** A target that carries traffic at rest or while it is promoted serves: scaled to 0, it is brought back. */
+export function broughtBack(seen: Observation): Decision | undefined {
+  const { canary, target, provider } = seen;
+  if (target?.replicas !== 0 || plannedTraffic(canary, provider).canary === 0) return undefined;
+  const replicas = Math.max(1, canary.status?.release?.replicas ?? seen.canaryReplicas);
+  const { target: name, namespace } = namesOf(canary);
+  return perform({ kind: "scaleTarget", replicas }, drift("target", eventText.scaledAway(name, namespace, replicas)));
+}
+
 /** The number of replicas a user wrote into the target, kept by the webhook, goes to the primary: capacity needs no analysis. */
 export function moveWish(seen: Observation, target: Workload, primary: Workload): Decision | undefined {
   const wish = target.wishedReplicas;

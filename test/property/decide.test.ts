@@ -8,6 +8,7 @@ import {
   aWorld,
   canaryOf,
   floorOf,
+  type ModelWorkload,
   observe,
   type PassOptions,
   pass,
@@ -49,6 +50,8 @@ type Move =
   | { readonly kind: "target"; readonly there: boolean }
   /** Somebody edits the target's autoscaler, or names another; KEDA is told or untold to pause; an autoscaler sizes a workload. */
   | { readonly kind: "scaler"; readonly what: "edit" | "rename" | "pause" | "resume" | "grow" | "shrink" }
+  /** Somebody scales the target, or an autoscaler that its Canary does not name. */
+  | { readonly kind: "scale"; readonly replicas: number; readonly autoscaled: boolean }
   /** The wall clock jumps. */
   | { readonly kind: "clock"; readonly minutes: number };
 
@@ -100,6 +103,14 @@ const move: fc.Arbitrary<Move> = fc.oneof(
         "shrink" as const,
       )
       .map((what): Move => ({ kind: "scaler", what })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("scale" as const),
+      replicas: fc.integer({ min: 0, max: 6 }),
+      autoscaled: fc.boolean(),
+    }),
   },
   { weight: 1, arbitrary: fc.constantFrom(-90, 90).map((minutes): Move => ({ kind: "clock", minutes })) },
 );
@@ -233,6 +244,9 @@ function happen(world: World, step: Exclude<Move, { kind: "pass" | "flow" | "cra
     case "scaler":
       if (world.scaler.kind !== "none") rescale(world, step.what);
       return;
+    case "scale":
+      if (world.target !== undefined) scaleTarget(world.target, step);
+      return;
     case "clock":
       world.now += step.minutes * 60_000;
   }
@@ -259,6 +273,16 @@ function rescale(world: World, what: Extract<Move, { kind: "scaler" }>["what"]):
       // As far as its autoscaler lets it.
       if (primary !== undefined && primary.replicas > 0) primary.replicas = floorOf(world) ?? 1;
   }
+}
+
+/** An autoscaler leaves an empty target alone. */
+function scaleTarget(target: ModelWorkload, { replicas, autoscaled }: Extract<Move, { kind: "scale" }>): void {
+  if (autoscaled && (target.replicas === 0 || replicas === 0)) return;
+  if (autoscaled) target.autoscaled = true;
+  else delete target.autoscaled;
+  target.available = Math.min(target.available, replicas);
+  if (replicas > target.replicas && target.health === "ready") target.health = "starting";
+  target.replicas = replicas;
 }
 
 /** Somebody applies the target again, as it was first. */
@@ -320,6 +344,8 @@ test("whatever happened, a kind world ends at rest: the revision is settled, wei
         "an empty target, unless it carries the traffic",
       );
       const { kind, paused, copy, stray } = world.scaler;
+      if (kind === "none" && world.target?.replicas === 0)
+        assert.equal(world.primary?.replicas, world.target.wish ?? world.primary?.replicas, "wishes are fulfilled");
       if (kind !== "none")
         assert.deepEqual([copy, stray], ["fits", false], "the primary's autoscaler follows its source");
       if (kind === "keda" && world.target?.replicas === 0) assert.ok(paused, "nobody wakes an empty target");

@@ -152,3 +152,20 @@ test("what the target had before it was first emptied is nobody's wish, though t
   runToRest(world, scalingOnce);
   assert.deepEqual([world.primary?.replicas, world.target?.replicas], [9, 0]);
 });
+
+test("a target that serves everybody after a failed promotion is brought back when somebody scales it to 0", () => {
+  const world = aWorld(analysis);
+  runToRest(world, decide);
+  assert.ok(world.target && world.primary);
+  world.target.revision = "w1:b";
+  const failing: typeof decide = (seen) => {
+    if (seen.canary.status?.phase === "Promoting" && world.primary !== undefined) world.primary.health = "gaveUp";
+    return decide(seen);
+  };
+  runToRest(world, failing);
+  assert.deepEqual([world.status?.phase, world.traffic?.canary, world.target.replicas], ["Failed", 100, 2]);
+  Object.assign(world.target, { replicas: 0, available: 0 });
+  runToRest(world, decide);
+  assert.deepEqual([world.traffic?.canary, world.target.replicas, world.target.available], [100, 2, 2]);
+  assert.ok(world.events.includes("podinfo.test was scaled to 0 while it serves: back to 2"));
+});
