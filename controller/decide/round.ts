@@ -4,8 +4,11 @@ import { judgeMetric } from "./judge.ts";
 import { hooksOf, iterationsOf, weightOf } from "./plan.ts";
 import type { Action, Answer, Decision, Drifting, Observation, Question } from "./types.ts";
 
-/** How often an unanswered gate is asked again, in milliseconds. Independent of the interval: who opens a gate is waiting. */
-export const gatePollMs = 1_000;
+/**
+ * How often a closed gate is asked again, in milliseconds. Independent of the interval: who opens a gate is waiting, and the next step
+ * is to follow within a second, the call and the step included.
+ */
+export const gatePollMs = 750;
 
 type Event = Extract<Action, { kind: "event" }>;
 

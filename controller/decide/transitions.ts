@@ -41,7 +41,7 @@ export const transitions: readonly Transition[] = [
     from: resting,
     to: "Waiting",
     when: "the target holds a new revision and a confirm-rollout gate is closed",
-    effect: "nothing moves; the gate is asked every second",
+    effect: "nothing moves; the gate is asked more than once a second",
   },
   {
     from: ["Waiting"],
@@ -65,7 +65,7 @@ export const transitions: readonly Transition[] = [
     from: ["Progressing"],
     to: "WaitingPromotion",
     when: "the last step held and a confirm-promotion gate is closed",
-    effect: "the split stays; checks go on; the gate is asked every second",
+    effect: "the split stays; checks go on; the gate is asked more than once a second",
   },
   {
     from: ["WaitingPromotion"],
