@@ -49,8 +49,11 @@ export async function admitCreate(
   let next = mutated ?? equipped;
   fillSystemFields(next, cluster.now());
   next = inVersion(resource, next, ruleVersion(resource, version));
+  // Only what a writer asks for can be another's: what is handed out is new, and looking through all Services is dear where there are thousands.
+  const asksForAddress = next["spec"]?.clusterIP !== undefined || next["spec"]?.clusterIPs !== undefined;
   resource.strategy.prepareForCreate(next);
-  const errors = [...resource.strategy.validate(next, undefined, undefined), ...addressErrors(cluster, call, next)];
+  const taken = asksForAddress ? addressErrors(cluster, call, next) : [];
+  const errors = [...resource.strategy.validate(next, undefined, undefined), ...taken];
   if (errors.length > 0) throw invalid(groupInErrors(resource), resource.kind, next.metadata.name ?? "", errors);
   warnOf(call, next, undefined);
   next = inVersion(resource, next, version);

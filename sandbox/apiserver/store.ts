@@ -242,7 +242,9 @@ function sortedList(bucket: Bucket, namespace: string): KubeObject[] {
   let list: KubeObject[];
   if (namespace === "") {
     const namespaces = [...bucket.byNamespace.keys()].sort((a, b) => order(`${a}/`, `${b}/`));
-    list = namespaces.flatMap((each) => byName(bucket.byNamespace.get(each)));
+    // What is in no namespace is under the same key as everything.
+    const listOf = (each: string) => (each === "" ? byName(bucket.byNamespace.get("")) : sortedList(bucket, each));
+    list = namespaces.flatMap(listOf);
   } else list = byName(bucket.byNamespace.get(namespace));
   // Kept until the next change, so nobody may reorder it.
   Object.freeze(list);
