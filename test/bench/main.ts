@@ -2,17 +2,18 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../../api/index.ts";
 import { measureAdmission } from "./admission.ts";
 import { measureAdmissionMemory } from "./admissionMemory.ts";
-import { measureReaction } from "./reaction.ts";
+import { measureController } from "./controller.ts";
 import { measureLoad } from "./sandboxLoad.ts";
 
 /** One line of figures; the first field says what was measured. */
 type Line = Readonly<Record<string, string | number>>;
-type Bench = (print: (line: Line) => void) => Promise<void>;
+/** What takes minutes says in between what it is about. */
+type Bench = (print: (line: Line) => void, say: (what: string) => void) => Promise<void>;
 
 const benches: Readonly<Record<string, Bench>> = {
   admission: measureAdmission,
   admissionMemory: measureAdmissionMemory,
-  reaction: measureReaction,
+  controller: measureController,
   async sandbox(print) {
     const load = { deployments: 10_000, watches: 200, writesPerSecond: 500, seconds: 5 };
     const { deployments, watches, writesPerSecond: writesAskedPerSecond } = load;
@@ -27,7 +28,7 @@ const benches: Readonly<Record<string, Bench>> = {
 const help = `npm run bench [-- name…] [--json]: figures, as JSON lines
 
   ${Object.keys(benches).join(", ")}; all of them when none is named
-  --json   nothing but the lines: no word on standard error about what is being measured
+  --json   nothing but the lines: no word on standard error about what is being measured, unless that is a terminal
 `;
 
 async function main(): Promise<number> {
@@ -42,8 +43,11 @@ async function main(): Promise<number> {
   }
   for (const [name, bench] of Object.entries(benches)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
-    if (values.json !== true) process.stderr.write(`measuring ${name}\n`);
-    await bench((line) => void process.stdout.write(`${JSON.stringify(line)}\n`));
+    const say = (what: string): void => {
+      if (values.json !== true || process.stderr.isTTY) process.stderr.write(`${what}\n`);
+    };
+    say(`measuring ${name}`);
+    await bench((line) => void process.stdout.write(`${JSON.stringify(line)}\n`), say);
   }
   return 0;
 }

@@ -30,23 +30,27 @@ export function memoryMegabytes(pid: number | undefined): number {
   return Math.round((Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6);
 }
 
+/** Seconds of processor time that a process has taken so far. */
+export function processorSeconds(pid: number | undefined): number {
+  const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+  return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+}
+
 /** Resident memory and processor time of a process, from the system. */
 export function watchUse(pid: number | undefined): { stop(): Use } {
   let most = 0;
   const look = (): void => {
     most = Math.max(most, memoryMegabytes(pid));
   };
-  const seconds = (): number => {
-    const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-    return (Number(user) + Number(system)) / TICKS_PER_SECOND;
-  };
-  const [begun, usedBefore] = [performance.now(), seconds()];
+  const [begun, usedBefore] = [performance.now(), processorSeconds(pid)];
   const timer = setInterval(look, MEMORY_EVERY_MS);
   return {
     stop() {
       clearInterval(timer);
       look();
-      const processorPercent = Math.round(((seconds() - usedBefore) * 100_000) / (performance.now() - begun));
+      const processorPercent = Math.round(
+        ((processorSeconds(pid) - usedBefore) * 100_000) / (performance.now() - begun),
+      );
       return { memoryMegabytes: most, processorPercent };
     },
   };

@@ -6,6 +6,7 @@ import { canaryResource, fieldsOf, type RawObject, type Resource } from "../../.
 import { type SkippingClock, skippingClock } from "../../unit/skippingClock.ts";
 import { controllerUser, type ReleaseCluster, startReleaseCluster } from "./cluster.ts";
 import { aRelease, podinfo, withEnvironment } from "./manifests.ts";
+import { releaseInTenSteps, since } from "./wholeRelease.ts";
 
 /** What the controller costs the API server, as the API server counts it. */
 describe("the cost of a canary", () => {
@@ -45,12 +46,7 @@ describe("the cost of a canary", () => {
   });
   after(() => cluster.stop());
 
-  /** Requests of the controller since then, by verb and resource. */
-  const since = (before: Readonly<Record<string, number>>): Record<string, number> => {
-    const now = cluster.sandbox.apiServer.requests()[controllerUser] ?? {};
-    const differences = Object.entries(now).map(([what, count]) => [what, count - (before[what] ?? 0)] as const);
-    return Object.fromEntries(differences.filter(([, count]) => count > 0));
-  };
+  /** Requests of the controller so far, by verb and resource. */
   const count = (): Record<string, number> => ({ ...cluster.sandbox.apiServer.requests()[controllerUser] });
 
   const glance = () => cluster.api.get({ resource: canaryResource, namespace: "cost", name: "podinfo" });
@@ -71,7 +67,7 @@ describe("the cost of a canary", () => {
       clock.skip(990);
       await glance();
     }
-    assert.deepEqual(since(before), {});
+    assert.deepEqual(since(before, count()), {});
     assert.equal(cluster.canary("cost").metadata.resourceVersion, resourceVersion);
   });
 
@@ -79,7 +75,7 @@ describe("the cost of a canary", () => {
     const before = count();
     await cluster.apply(aSecret("other"));
     for (let turn = 0; turn < 30; turn++) await glance();
-    assert.deepEqual(since(before), {});
+    assert.deepEqual(since(before, count()), {});
   });
 
   it("a step: the status, the route, an event, and one query for the metric", async () => {
@@ -90,7 +86,7 @@ describe("the cost of a canary", () => {
     const asked = queries;
     await cluster.untilTold("cost", "canary weight 50");
     await cluster.until("the weight being in the route", () => cluster.routed("cost") === 50);
-    assert.deepEqual(since(before), {
+    assert.deepEqual(since(before, count()), {
       "create events": 3,
       "patch canaries/status": 3,
       "patch httproutes": 3,
@@ -130,7 +126,7 @@ describe("the cost of a canary", () => {
     await cluster.untilTold("cost", "Service podinfo.cost was changed: put back");
     await cluster.untilTold("cost", "The route of podinfo.cost gave the canary 100% where 0% is planned: put back");
     // The skipped time may have ended a watch, which begins again.
-    const spent = Object.entries(since(before)).filter(([what]) => !what.startsWith("watch "));
+    const spent = Object.entries(since(before, count())).filter(([what]) => !what.startsWith("watch "));
     assert.deepEqual(Object.fromEntries(spent), {
       // Who did it is looked up once.
       "list services": 1,
@@ -150,7 +146,7 @@ describe("the cost of a canary", () => {
     const unfollow = cluster.look.watch("services", ({ object: { metadata } }) => {
       if (metadata.namespace === "cost" && metadata.name === "podinfo" && isPutBack()) writes.push(resetService());
     });
-    const repairs = () => since(before)["patch services"] ?? 0;
+    const repairs = () => since(before, count())["patch services"] ?? 0;
     await cluster.until("twenty repairs", () => repairs() >= 20);
     for (let turn = 0; turn < 300; turn++) await glance();
     const allowed = 21 + (clock.monotonicMs() - began) / 500;
@@ -158,5 +154,11 @@ describe("the cost of a canary", () => {
     unfollow();
     await cluster.until("the Service put back once more", isPutBack);
     await Promise.all(writes);
+  });
+
+  it("a whole release in ten steps with an autoscaler: at most 60 requests", async () => {
+    const { requests } = await releaseInTenSteps(cluster, "whole", count);
+    const total = Object.values(requests).reduce((sum, each) => sum + each, 0);
+    assert.ok(total <= 60, `${total} requests: ${JSON.stringify(requests)}`);
   });
 });
