@@ -1,4 +1,4 @@
-import { annotations } from "../api/index.ts";
+import { annotations, itemsOf } from "../api/index.ts";
 import { fieldAt, textAt } from "./fields.ts";
 import type { AdmissionRequest } from "./types.ts";
 
@@ -19,6 +19,8 @@ const longestName = 253;
 const mostGroups = 16;
 /** Groups that everybody is in, and that therefore say nothing. */
 const everybody: readonly string[] = ["system:authenticated"];
+
+const isInstant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 type Author = Pick<AdmissionRequest, "userInfo" | "fieldManager">;
 
@@ -53,19 +55,16 @@ function short(name: string): string {
  * within the same second leave open which of them it was: then nobody is named.
  */
 function lastWrite(object: unknown): { readonly time?: string; readonly manager?: string } {
-  const entries = fieldAt(object, "metadata", "managedFields");
-  const writes = (Array.isArray(entries) ? entries : [])
-    .filter((entry) => textAt(entry, "subresource") === undefined)
-    .map((entry) => ({ time: textAt(entry, "time"), manager: textAt(entry, "manager") }))
-    .filter(({ time }) => time !== undefined && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(time));
-  const time = writes
-    .map((write) => write.time ?? "")
-    .toSorted()
-    .at(-1);
-  if (time === undefined) {
-    return {};
+  let time = "";
+  let managers = new Set<string | undefined>();
+  for (const entry of itemsOf(fieldAt(object, "metadata", "managedFields"))) {
+    const { time: at, manager, subresource } = entry;
+    if (typeof subresource === "string" || typeof at !== "string" || at < time || !isInstant.test(at)) continue;
+    if (at > time) managers = new Set();
+    time = at;
+    managers.add(typeof manager === "string" ? manager : undefined);
   }
-  const managers = new Set(writes.filter((write) => write.time === time).map((write) => write.manager));
   const [manager] = managers;
+  if (time === "") return {};
   return managers.size === 1 && manager !== undefined && manager !== "" ? { time, manager } : { time };
 }

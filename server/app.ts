@@ -35,12 +35,6 @@ export function createApp(options: AppOptions): express.Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("etag", false);
-  app.use((_request, response, next) => {
-    if (options.draining()) {
-      response.setHeader("Connection", "close");
-    }
-    next();
-  });
   const admit = gate(options);
   for (const [path, mutator] of options.routes) {
     app.post(path, admit, (request, response) => review(options, path, mutator, request, response));
@@ -77,7 +71,7 @@ function gate({ mostInFlight, metrics, mayCall }: AppOptions): RequestHandler {
 }
 
 async function review(
-  { index, metrics, lookAround, breakGlass }: AppOptions,
+  { index, metrics, lookAround, breakGlass, draining }: AppOptions,
   path: string,
   mutator: Mutator,
   request: Request,
@@ -96,7 +90,7 @@ async function review(
   const looking = lookAround?.(read, leftMs());
   const decided = decide(mutator, read, looking === undefined ? known : { ...known, around: await looking });
   const outcome = decided.kind === "refused" && breakGlass ? await breakGlass(read, decided, known, leftMs()) : decided;
-  send(response, 200, writeReview(read, outcome));
+  send(response, 200, writeReview(read, outcome), draining());
   const seconds = (performance.now() - started) / 1000;
   const { operation, kind } = read;
   metrics.reviewed({ path, kind: kind.kind, operation, outcome: outcome.kind, why: outcome.why, seconds });
@@ -111,7 +105,7 @@ function decide(mutator: Mutator, request: AdmissionRequest, index: Index): Outc
 }
 
 /** A mistake of ours is HTTP 500, so that the failure policy decides; `allowed: false` would refuse the user's write for it. */
-function answerError({ log, metrics, routes }: AppOptions): ErrorRequestHandler {
+function answerError({ log, metrics, routes, draining }: AppOptions): ErrorRequestHandler {
   return (error, request, response, _next) => {
     const status = error instanceof HttpError ? error.status : 500;
     const path = routes.has(request.path) ? request.path : "other";
@@ -128,15 +122,15 @@ function answerError({ log, metrics, routes }: AppOptions): ErrorRequestHandler 
       return;
     }
     // An unread body would be taken for the next request on this connection.
-    if (!request.complete) {
-      response.setHeader("Connection", "close");
-    }
-    send(response, status, { error: status === 500 ? "internal error" : error.message });
+    const isLast = draining() || !request.complete;
+    send(response, status, { error: status === 500 ? "internal error" : error.message }, isLast);
   };
 }
 
-function send(response: Response, status: number, body: object): void {
+/** The last answer on a connection says so. */
+function send(response: Response, status: number, body: object, isLast: boolean): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
+  const head = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
+  response.writeHead(status, isLast ? { ...head, Connection: "close" } : head);
   response.end(text);
 }
