@@ -14,11 +14,10 @@ import { followWrites } from "./writes.ts";
 const bear = process.env["WEIR_CRASHES"] === "processes" ? inAProcess : behindWires;
 const sideBySide = 11;
 /**
- * Red since it met other work on main, and why is not found yet: it passed alone, and an end that differs after a death would be a bug
- * of the controller. Off until that is known, so that it does not hide what else breaks.
+ * Off until this is understood: in a run of all tests one visitor of the gateway met a 503 after a death at an early write, which nobody
+ * may. The load of two test files at once or a gap of the controller: not known yet. `WEIR_CRASHES=here` runs it.
  */
-const skip =
-  process.env["WEIR_CRASHES"] === undefined && "its end differs from the rehearsal's; run it with WEIR_CRASHES=here";
+const skip = process.env["WEIR_CRASHES"] === undefined && "one visitor met a 503; run it with WEIR_CRASHES=here";
 
 describe("a controller that dies at any of its writes", { skip }, () => {
   let cluster: ReleaseCluster;
